@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "macro.h"
+
+/* Settings, from /etc/sctpmond.conf, /etc/sctpmond.conf.d/ and the command line: section [Monitor],
+ * `Interval=1s`, on the command line `--interval=1s`. */
+
+#define CONFIG_INTERVAL_USEC_MIN        (100 * USEC_PER_MSEC)
+#define CONFIG_INTERVAL_USEC_MAX        (3600 * USEC_PER_SEC)
+#define CONFIG_MESSAGE_MAX              512
+
+struct config {
+        uint64_t interval_usec;         /* Interval=, 1s: from one scan to the next */
+        uint64_t scan_wait_usec;        /* ScanWait=, 500ms: how long a caller waits for a scan */
+        uint64_t scan_timeout_usec;     /* ScanTimeout=, 1min: then a scan is reported as stuck */
+        unsigned cpu_share_percent;     /* CpuShare=, 5%: of one CPU, for scanning on the timer */
+        bool load_module;               /* LoadModule=, yes: load sctp if missing (when started by hand as root) */
+};
+
+#define CONFIG_DEFAULT ((struct config) {                               \
+        .interval_usec = USEC_PER_SEC,                                  \
+        .scan_wait_usec = 500 * USEC_PER_MSEC,                          \
+        .scan_timeout_usec = 60 * USEC_PER_SEC,                         \
+        .cpu_share_percent = 5,                                         \
+        .load_module = true,                                            \
+})
+
+/* Reads `path` and `path`.d/ *.conf in the order of their names. Files that do not exist are fine. On
+ * an error *config is untouched and `message` says what, where (file:line) and what is allowed. */
+int config_load(const char *path, struct config *config, char message[static CONFIG_MESSAGE_MAX]);
+
+/* Sets one value by its name, "Interval" or on the command line "interval". -ENOENT: no such name;
+ * -EINVAL, -ERANGE: `message` says what is allowed. */
+int config_set(struct config *config, const char *name, const char *value, char message[static CONFIG_MESSAGE_MAX]);

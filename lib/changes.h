@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "snapshot.h"
+
+enum change_type {
+        CHANGE_ASSOCIATION_UP,          /* reached established, or is first seen so */
+        CHANGE_ASSOCIATION_STATE,       /* any other step, its first appearance (from closed) included */
+        CHANGE_ASSOCIATION_DOWN,        /* is gone; its new state is closed */
+        CHANGE_ENDPOINT_ADDED,
+        CHANGE_ENDPOINT_REMOVED,
+        _CHANGE_TYPE_MAX,
+};
+
+/* How sure a report is: high when the kernel was asked about this very association, low when it was
+ * only not seen several times (no sock_diag). */
+enum certainty {
+        CERTAINTY_LOW,
+        CERTAINTY_HIGH,
+};
+
+struct change {
+        enum change_type type;
+        enum certainty certainty;
+        uint64_t at;                            /* realtime of the scan that saw it, usec */
+        const struct snapshot *snapshot;        /* that the elements below belong to: the newest that has them */
+        const struct association *association;  /* or NULL */
+        const struct endpoint *endpoint;        /* or NULL */
+        int old_state, new_state;               /* of the association */
+        uint64_t duration_usec;                 /* how long the old state had lasted; 0: its start was not observed */
+};
+
+/* "association_up", …; NULL out of range. "high", "low". */
+const char *change_type_name(int type);
+const char *certainty_name(int certainty);
+
+/* Called for each change; what it points to lives as long as the two snapshots. Negative ends the walk. */
+typedef int (*change_handler)(const struct change *change, void *userdata);
+
+/* Finds what changed from `before` to `after`, in time linear in their rows. Without SCTP in one of
+ * them nothing is said of the rows. Returns 0, or what the handler returned. */
+int changes_find(const struct snapshot *before, const struct snapshot *after, change_handler handler, void *userdata);

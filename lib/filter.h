@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <jansson.h>
+
+#include "snapshot.h"
+
+/* Which endpoints and associations somebody asks for. All that is set must hold. */
+struct filter {
+        bool has_netns;
+        uint64_t netns;                 /* inode */
+        uint16_t port;                  /* either side; 0: any */
+        struct address_port local, peer;        /* family 0 and no port: any */
+        int state;                      /* enum association_state, or enum endpoint_state for endpoints; -1: any */
+};
+
+#define FILTER_ANY ((struct filter) { .state = -1 })
+
+bool filter_endpoint(const struct filter *f, const struct snapshot *s, const struct endpoint *e);
+bool filter_association(const struct filter *f, const struct snapshot *s, const struct association *a);
+
+/* To and from the interface's Filter object (without netns, which is resolved apart). On -EINVAL
+ * *ret_field names the member that is wrong. `states_of` says whose state names count. */
+enum filter_subject { FILTER_ENDPOINTS, FILTER_ASSOCIATIONS };
+int filter_from_json(json_t *object, enum filter_subject subject, struct filter *ret, const char **ret_field);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <jansson.h>
+
+#include "changes.h"
+#include "macro.h"
+#include "snapshot.h"
+
+/* The interface's objects, made from a snapshot. Fields that no source gave are absent. Every function
+ * returns a new reference, NULL when out of memory. */
+
+DEFINE_CLEANUP(json_t *, json_decref)
+
+json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e);
+json_t *json_association(const struct snapshot *s, const struct association *a);
+/* { "SctpCurrEstab": 3, … } */
+json_t *json_counters(const struct snapshot *s);
+/* Type Scan of the interface. `now_monotonic` gives its age. */
+json_t *json_scan(const struct snapshot *s, uint64_t now_monotonic, bool stale);
+/* Type Change of the interface. */
+json_t *json_change(const struct change *change);
+
+/* Sets a member from a uint64; beyond int64 it becomes a decimal string, as Varlink asks for. */
+int json_set_u64(json_t *object, const char *name, uint64_t value);

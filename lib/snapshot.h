@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "field.h"
+#include "macro.h"
+#include "state.h"
+
+/* What one scan saw: endpoints, associations, paths and counters in one contiguous block without
+ * pointers, so that it can be handed to another process as it is. Immutable once it is made. */
+
+#define SNAPSHOT_ENDPOINTS_MAX      1000000u
+#define SNAPSHOT_ASSOCIATIONS_MAX   1000000u
+#define SNAPSHOT_PATHS_MAX          8000000u
+#define SNAPSHOT_ADDRESSES_MAX      8000000u
+#define SNAPSHOT_COUNTERS_MAX       4096u
+/* Malformed rows are all counted, the first ones are kept in words. */
+#define SNAPSHOT_COMPLAINTS_MAX     32u
+
+/* A run of elements in one of the snapshot's arrays. */
+struct range {
+        uint32_t first, count;
+};
+
+struct endpoint {
+        uint64_t given;                 /* bits by enum endpoint_field */
+        uint64_t netns;                 /* inode of its network namespace */
+        uint64_t inode;                 /* of its socket */
+        uint32_t uid;
+        uint16_t local_port;
+        int8_t state;                   /* enum endpoint_state */
+        int8_t style;                   /* enum socket_style */
+        struct range local;             /* addresses */
+};
+
+struct association {
+        uint64_t given;                 /* bits by enum association_field */
+        uint64_t netns;
+        uint64_t inode;                 /* 0: no socket has it any more */
+        uint64_t observed_since;        /* realtime, usec */
+        uint64_t last_change;           /* realtime, usec; given when the change itself was observed */
+        uint64_t last_change_monotonic; /* the same moment, safe from steps of the clock */
+        uint64_t transmit_queue;        /* bytes */
+        uint64_t receive_queue;         /* bytes */
+        uint64_t write_queue;           /* bytes, of the socket */
+        uint64_t send_buffer;           /* bytes, of the socket */
+        uint64_t receive_buffer;        /* bytes, of the socket */
+        uint64_t heartbeat_interval;    /* jiffies */
+        uint64_t retransmitted_chunks;  /* over-estimated by the kernel: all unacknowledged data at each T3 */
+        uint32_t id;                    /* given when not 0: assigned with INIT-ACK */
+        uint32_t uid;
+        uint32_t in_streams, out_streams;
+        uint32_t max_retransmissions;
+        uint32_t init_retransmissions;
+        uint32_t shutdown_retransmissions;
+        uint32_t local_tag, peer_tag;   /* verification tags, host order */
+        uint32_t unseen;                /* looks in a row in which the tables did not show it */
+        struct range local;             /* addresses */
+        struct range paths;
+        uint16_t local_port, peer_port;
+        int8_t state;                   /* enum association_state */
+        int8_t socket_state;            /* enum endpoint_state */
+        int8_t style;
+        uint8_t reserved;
+};
+
+struct path {
+        uint64_t given;                 /* bits by enum path_field */
+        uint64_t rto;                   /* jiffies */
+        uint32_t max_retransmissions;
+        int8_t state;                   /* enum path_state */
+        uint8_t heartbeat_pending;
+        struct address address;
+};
+
+struct counter {
+        char name[40];                  /* as the kernel prints it: "SctpCurrEstab" */
+        int64_t value;
+        uint64_t netns;
+};
+
+struct complaint {
+        char file[16];                  /* "assocs" */
+        uint32_t line;                  /* from 1 */
+        char text[172];                 /* what was expected and found, escaped */
+};
+
+/* Where the facts come from. */
+enum source {
+        SOURCE_EPS,
+        SOURCE_ASSOCS,
+        SOURCE_REMADDR,
+        SOURCE_SNMP,
+        SOURCE_SOCK_DIAG,
+        _SOURCE_MAX,
+};
+
+enum source_result {
+        SOURCE_SKIPPED,                 /* not needed, or SCTP is not there: see `text` */
+        SOURCE_READ,
+        SOURCE_FAILED,
+};
+
+struct source_report {
+        uint8_t result;                 /* enum source_result */
+        int32_t error;                  /* errno of a failure, positive */
+        uint32_t rows;                  /* read from it, or looked up */
+        uint32_t malformed;
+        uint64_t duration_usec;
+        char text[128];                 /* why skipped or failed */
+};
+
+/* "eps", "assocs", "remaddr", "snmp", "sock_diag" */
+const char *source_name(enum source source);
+const char *source_result_name(int result);
+
+/* The head of the block. */
+struct snapshot_head {
+        uint64_t magic;                 /* tells a snapshot of this very layout */
+        uint64_t size;                  /* of the whole block */
+        uint64_t serial;                /* of the scan, from 1 */
+        uint64_t started_monotonic;     /* usec */
+        uint64_t started_realtime;      /* usec */
+        uint64_t duration_usec;
+        uint64_t netns;                 /* inode of the namespace looked at; 0 for a saved tree */
+        uint64_t hz;                    /* 0: not known (a saved tree), then jiffies stay jiffies */
+        uint64_t malformed;             /* rows passed over, all tables */
+        uint8_t available;              /* whether the kernel has SCTP */
+        char reason[256];               /* if not: why, */
+        char advice[256];               /* and what to do */
+        struct source_report sources[_SOURCE_MAX];
+        /* Offsets in bytes from the start of the block, and how many elements stand there. */
+        uint64_t endpoints, associations, paths, addresses, counters, complaints;
+        uint32_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints;
+};
+
+/* A snapshot held by any number of owners, in any threads. */
+struct snapshot;
+
+/* Takes the fd of a sealed memfd (or of a regular file), maps and checks it: every range lies inside,
+ * every state is a known one. The fd stays the caller's. -EBADMSG if it is no sound snapshot. */
+int snapshot_map(int fd, struct snapshot **ret);
+struct snapshot *snapshot_ref(struct snapshot *s);
+struct snapshot *snapshot_unref(struct snapshot *s);
+DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
+
+const struct snapshot_head *snapshot_head(const struct snapshot *s);
+/* Sorted by namespace, local port, then address or peer; elements counted in the head. */
+const struct endpoint *snapshot_endpoints(const struct snapshot *s);
+const struct association *snapshot_associations(const struct snapshot *s);
+const struct counter *snapshot_counters(const struct snapshot *s);
+const struct complaint *snapshot_complaints(const struct snapshot *s);
+/* The addresses and paths of one of this snapshot's own elements, `.count` of the range. */
+const struct address *snapshot_addresses(const struct snapshot *s, struct range range);
+const struct path *snapshot_paths(const struct snapshot *s, struct range range);
+
+/* The primary path; NULL if the kernel marked none. */
+const struct path *snapshot_primary(const struct snapshot *s, const struct association *a);
+
+/* The same association seen in two snapshots, or twice in one: the same namespace and the same id, or,
+ * while one of them has no id yet, the same ports and a common peer address. */
+bool snapshot_same_association(const struct snapshot *s, const struct association *a,
+                               const struct snapshot *t, const struct association *b);
+
+/* The element of `t` that is the same association as `a` of `s`; NULL if none is. */
+const struct association *snapshot_find(const struct snapshot *t, const struct snapshot *s, const struct association *a);
+
+/* Writes the block to `path` by way of a temporary file beside it: whole or not at all. */
+int snapshot_save(const struct snapshot *s, const char *path);
+
+/* What readers fill. Out of memory and the maxima above are remembered and told by finish. */
+struct snapshot_builder;
+
+int snapshot_builder_new(struct snapshot_builder **ret);
+struct snapshot_builder *snapshot_builder_free(struct snapshot_builder *b);
+DEFINE_CLEANUP(struct snapshot_builder *, snapshot_builder_free)
+
+/* Times, namespace, tick, reports and the like are filled in here. */
+struct snapshot_head *snapshot_builder_head(struct snapshot_builder *b);
+
+/* Copies; the ranges in the element are set by the builder. -ENOMEM, -E2BIG. */
+int snapshot_builder_add_endpoint(struct snapshot_builder *b, const struct endpoint *e,
+                                  const struct address *local, size_t n_local);
+int snapshot_builder_add_association(struct snapshot_builder *b, const struct association *a,
+                                     const struct address *local, size_t n_local,
+                                     const struct path *paths, size_t n_paths);
+int snapshot_builder_add_counter(struct snapshot_builder *b, const struct counter *c);
+/* Counts a malformed row against the source and keeps the first ones in words. */
+void snapshot_builder_complain(struct snapshot_builder *b, enum source source, unsigned line,
+                               const char *format, ...) _printf_(4, 5);
+
+/* Sorts, folds repeated rows (the later one stays) and makes the snapshot, in a sealed memfd. The
+ * builder is empty afterwards. */
+int snapshot_builder_finish(struct snapshot_builder *b, struct snapshot **ret);
+
+/* The sealed memfd or file behind the snapshot, for handing it on; it stays the snapshot's. */
+int snapshot_fd(const struct snapshot *s);

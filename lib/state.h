@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* States and their names: RFC 9260 section 4 for associations, RFC 6458 for paths. The kernel has
+ * three numberings for one association state: `/proc` and sock_diag count from 0 (from 1 in /proc
+ * up to 2.6.39), SCTP_STATUS counts from 1. These are ours and count from 0. */
+enum association_state {
+        ASSOCIATION_CLOSED,
+        ASSOCIATION_COOKIE_WAIT,
+        ASSOCIATION_COOKIE_ECHOED,
+        ASSOCIATION_ESTABLISHED,
+        ASSOCIATION_SHUTDOWN_PENDING,
+        ASSOCIATION_SHUTDOWN_SENT,
+        ASSOCIATION_SHUTDOWN_RECEIVED,
+        ASSOCIATION_SHUTDOWN_ACK_SENT,
+        _ASSOCIATION_STATE_MAX,
+        _ASSOCIATION_STATE_INVALID = -1,
+};
+
+/* The state of the socket (column SST); the kernel prints TCP's numbers. */
+enum endpoint_state {
+        ENDPOINT_CLOSED,
+        ENDPOINT_LISTENING,
+        ENDPOINT_ESTABLISHING,
+        ENDPOINT_ESTABLISHED,
+        ENDPOINT_CLOSING,
+        _ENDPOINT_STATE_MAX,
+        _ENDPOINT_STATE_INVALID = -1,
+};
+
+enum path_state {
+        PATH_INACTIVE,
+        PATH_PF,                /* potentially failed, RFC 7829 */
+        PATH_ACTIVE,
+        PATH_UNCONFIRMED,
+        PATH_UNKNOWN,           /* never tried: SCTP_UNKNOWN, 0xffff */
+        _PATH_STATE_MAX,
+        _PATH_STATE_INVALID = -1,
+};
+
+enum socket_style {
+        STYLE_ONE_TO_MANY,
+        STYLE_PEELED_OFF,       /* a one-to-many association moved to a socket of its own */
+        STYLE_ONE_TO_ONE,
+        _STYLE_MAX,
+        _STYLE_INVALID = -1,
+};
+
+/* Names as the interface and the journal carry them ("cookie_wait"); NULL for a value out of range. */
+const char *association_state_name(int state);
+const char *endpoint_state_name(int state);
+const char *path_state_name(int state);
+const char *socket_style_name(int style);
+
+/* From a name; the _INVALID value if there is none such. */
+enum association_state association_state_from_name(const char *name);
+enum endpoint_state endpoint_state_from_name(const char *name);
+
+/* From the kernel's numbers; the _INVALID value if the kernel cannot mean it. `shifted` is for the ST
+ * column up to Linux 2.6.39, see state_shifted(). */
+enum association_state association_state_from_proc(unsigned long number, bool shifted);
+enum association_state association_state_from_diag(unsigned number);
+enum association_state association_state_from_status(unsigned number);
+enum endpoint_state endpoint_state_from_proc(unsigned long number);
+enum path_state path_state_from_proc(unsigned long number);
+enum socket_style socket_style_from_proc(unsigned long number);
+
+/* Whether a kernel of this release ("2.6.32-754.el6", or the line of /proc/version) numbers
+ * association states from 1: SCTP_STATE_EMPTY went away in Linux 3.0. */
+bool state_shifted(const char *release);

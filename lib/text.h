@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A copy of `length` bytes in which every control character, every byte that is not UTF-8 and every
+ * backslash is written \xNN: safe on a terminal, in the journal and in JSON. NULL when out of memory. */
+char *text_escape(const char *text, size_t length);
+
+/* Decimal, hexadecimal (base 16) without sign, at most `max`; the whole of `length` bytes must be the
+ * number. -EINVAL, -ERANGE. */
+int text_to_u64(const char *text, size_t length, int base, uint64_t max, uint64_t *ret);
+
+/* "10ms", "2s", "5min", "1h", "1d", sums as "1min 30s", a bare number in seconds: microseconds.
+ * -EINVAL, -ERANGE. */
+int text_to_usec(const char *text, uint64_t *ret);
+
+/* "350ms", "1.2s", "5min 3s", "2h 5min", "3d 4h": two units at the most, for a person. */
+#define TEXT_SPAN_MAX 32
+const char *text_span(uint64_t usec, char buffer[static TEXT_SPAN_MAX]);
+
+/* RFC 3339 in UTC with milliseconds, "2026-01-31T12:00:00.123Z". */
+#define TEXT_TIME_MAX 40
+const char *text_time(uint64_t realtime_usec, char buffer[static TEXT_TIME_MAX]);
