@@ -13,8 +13,8 @@
 
 /* A request is refused beyond this. A megabyte of "[],[]," costs 45 times its size once parsed. */
 #define VARLINK_REQUEST_BYTES_MAX (64u * 1024u)
-/* What a client accepts as one reply. */
-#define VARLINK_REPLY_BYTES_MAX (16u * 1024u * 1024u)
+/* What a client accepts as one reply: an association whose INIT was full of addresses fits. */
+#define VARLINK_REPLY_BYTES_MAX (4u * 1024u * 1024u)
 
 /* Bytes that came in and are not yet a whole message. Zero-initialised; `max` set by the owner. */
 struct varlink_input {
@@ -23,6 +23,7 @@ struct varlink_input {
         size_t max;                             /* longest message, its NUL not counted */
 };
 
+/* Frees the buffer, what is in it is lost; `max` stays, and it may be used again. */
 void varlink_input_done(struct varlink_input *in);
 
 /* Reads once from a socket into the buffer. Bytes read; 0 at its end; -EAGAIN; -errno. Never reads
@@ -68,9 +69,12 @@ DEFINE_CLEANUP(struct varlink_client *, varlink_client_free)
 /* For polling. */
 int varlink_client_fd(const struct varlink_client *c);
 
-/* Sends one call. `parameters` is borrowed. -EBUSY while replies of the call before are outstanding. */
+/* Sends one call. `parameters` is borrowed. -EBUSY while replies of the call before are outstanding;
+ * -EMSGSIZE: longer than a request may be, nothing was sent. */
 int varlink_client_send(struct varlink_client *c, const char *method, json_t *parameters, bool more);
 
 /* Waits for the next reply, at most `timeout_usec` (UINT64_MAX: for ever). 0; -ETIMEDOUT; -ECONNRESET:
- * the other end closed; -EBADMSG: it does not speak Varlink; -EMSGSIZE. */
+ * the other end closed; -EBADMSG: it does not speak Varlink; -EMSGSIZE; -EINVAL: no call is outstanding.
+ * All but -ETIMEDOUT and -EINVAL are for good. Several replies may come in at once: before polling the
+ * fd, call it with 0 until -ETIMEDOUT. */
 int varlink_client_receive(struct varlink_client *c, uint64_t timeout_usec, struct varlink_reply *ret);
