@@ -37,6 +37,6 @@ const char *certainty_name(int certainty);
 /* Called for each change; what it points to lives as long as the two snapshots. Negative ends the walk. */
 typedef int (*change_handler)(const struct change *change, void *userdata);
 
-/* Finds what changed from `before` to `after`, in time linear in their rows. Without SCTP in one of
- * them nothing is said of the rows. Returns 0, or what the handler returned. */
+/* Finds what changed from `before` to `after`, in time linear in their rows. Without SCTP in
+ * `after` nothing is said. Returns 0, -ENOMEM, or what the handler returned. */
 int changes_find(const struct snapshot *before, const struct snapshot *after, change_handler handler, void *userdata);

@@ -9,11 +9,17 @@
 #define SCAN_LOOKS_MAX 5u
 /* A kernel table longer than this is refused: 1,000,000 rows of 256 bytes. */
 #define SCAN_TABLE_BYTES_MAX (256u * 1024u * 1024u)
+/* How often the tables are read again in one scan while remaddr knows associations that assocs did not
+ * show: without a scan before there is nothing to tell what was missed. */
+#define SCAN_READS_FIRST_MAX 5u
+#define SCAN_READS_MAX       2u
+/* Lookups of one scan for verification tags not known yet, 20 us each. */
+#define SCAN_TAGS_MAX 2000u
 
 struct scan_options {
         const char *root;                       /* a saved tree with proc/net/sctp in it; NULL: this kernel */
         const struct snapshot *previous;        /* the scan before; NULL: none, this one is the first */
-        uint64_t serial;
+        uint64_t serial;                        /* from 1; 0: one look by somebody who does not go on watching */
         const char *reason, *advice;            /* what to say if SCTP is not available; NULL: the plain facts */
 };
 

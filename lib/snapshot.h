@@ -141,15 +141,23 @@ struct snapshot_head {
 /* A snapshot held by any number of owners, in any threads. */
 struct snapshot;
 
-/* Takes the fd of a sealed memfd (or of a regular file), maps and checks it: every range lies inside,
- * every state is a known one. The fd stays the caller's. -EBADMSG if it is no sound snapshot. */
+/* Maps a sealed memfd and checks it: every range lies inside, every state is a known one, every text
+ * ends. Takes over the fd, also on failure. -EBADMSG if it is no sound snapshot. */
 int snapshot_map(int fd, struct snapshot **ret);
+
+/* Reads one that snapshot_save() wrote. -ENOENT; -EBADMSG, also for one of another version's layout. */
+int snapshot_load(const char *path, struct snapshot **ret);
+
+/* Writes the block to `path` by way of a temporary file beside it: whole or not at all. */
+int snapshot_save(const struct snapshot *s, const char *path);
+
 struct snapshot *snapshot_ref(struct snapshot *s);
 struct snapshot *snapshot_unref(struct snapshot *s);
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 
 const struct snapshot_head *snapshot_head(const struct snapshot *s);
-/* Sorted by namespace, local port, then address or peer; elements counted in the head. */
+/* Endpoints are sorted by namespace, local port and inode, associations by namespace, id, ports and
+ * first peer address; how many there are stands in the head. */
 const struct endpoint *snapshot_endpoints(const struct snapshot *s);
 const struct association *snapshot_associations(const struct snapshot *s);
 const struct counter *snapshot_counters(const struct snapshot *s);
@@ -166,36 +174,5 @@ const struct path *snapshot_primary(const struct snapshot *s, const struct assoc
 bool snapshot_same_association(const struct snapshot *s, const struct association *a,
                                const struct snapshot *t, const struct association *b);
 
-/* The element of `t` that is the same association as `a` of `s`; NULL if none is. */
-const struct association *snapshot_find(const struct snapshot *t, const struct snapshot *s, const struct association *a);
-
-/* Writes the block to `path` by way of a temporary file beside it: whole or not at all. */
-int snapshot_save(const struct snapshot *s, const char *path);
-
-/* What readers fill. Out of memory and the maxima above are remembered and told by finish. */
-struct snapshot_builder;
-
-int snapshot_builder_new(struct snapshot_builder **ret);
-struct snapshot_builder *snapshot_builder_free(struct snapshot_builder *b);
-DEFINE_CLEANUP(struct snapshot_builder *, snapshot_builder_free)
-
-/* Times, namespace, tick, reports and the like are filled in here. */
-struct snapshot_head *snapshot_builder_head(struct snapshot_builder *b);
-
-/* Copies; the ranges in the element are set by the builder. -ENOMEM, -E2BIG. */
-int snapshot_builder_add_endpoint(struct snapshot_builder *b, const struct endpoint *e,
-                                  const struct address *local, size_t n_local);
-int snapshot_builder_add_association(struct snapshot_builder *b, const struct association *a,
-                                     const struct address *local, size_t n_local,
-                                     const struct path *paths, size_t n_paths);
-int snapshot_builder_add_counter(struct snapshot_builder *b, const struct counter *c);
-/* Counts a malformed row against the source and keeps the first ones in words. */
-void snapshot_builder_complain(struct snapshot_builder *b, enum source source, unsigned line,
-                               const char *format, ...) _printf_(4, 5);
-
-/* Sorts, folds repeated rows (the later one stays) and makes the snapshot, in a sealed memfd. The
- * builder is empty afterwards. */
-int snapshot_builder_finish(struct snapshot_builder *b, struct snapshot **ret);
-
-/* The sealed memfd or file behind the snapshot, for handing it on; it stays the snapshot's. */
+/* The sealed memfd behind the snapshot, for handing it on; it stays the snapshot's. */
 int snapshot_fd(const struct snapshot *s);

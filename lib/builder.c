@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "builder.h"
+#include "layout.h"
+
+void builder_done(struct builder *b) {
+        free(b->endpoints);
+        free(b->associations);
+        free(b->paths);
+        free(b->addresses);
+        free(b->counters);
+        free(b->complaints);
+        *b = (struct builder) {};
+}
+
+static int append(void **array, size_t *n, size_t *allocated, size_t size, size_t max, void *ret) {
+        void *element;
+
+        if (*n >= max)
+                return -E2BIG;
+        if (*n >= *allocated) {
+                size_t more = MAX(*allocated * 2, (size_t) 64);
+                void *bigger = reallocarray(*array, more, size);
+
+                if (!bigger)
+                        return -ENOMEM;
+                *array = bigger;
+                *allocated = more;
+        }
+
+        element = memset((uint8_t *) *array + *n * size, 0, size);
+        (*n)++;
+        memcpy(ret, &element, sizeof(element));
+        return 0;
+}
+
+#define APPEND(b, index, member, max, ret) \
+        append((void **) &(b)->member, &(b)->n_##member, &(b)->allocated[index], sizeof(*(b)->member), max, ret)
+
+int builder_add_endpoint(struct builder *b, struct endpoint **ret) {
+        return APPEND(b, 0, endpoints, SNAPSHOT_ENDPOINTS_MAX, ret);
+}
+
+int builder_add_association(struct builder *b, struct association **ret) {
+        return APPEND(b, 1, associations, SNAPSHOT_ASSOCIATIONS_MAX, ret);
+}
+
+int builder_add_path(struct builder *b, struct path **ret) {
+        return APPEND(b, 2, paths, SNAPSHOT_PATHS_MAX, ret);
+}
+
+int builder_add_address(struct builder *b, struct address **ret) {
+        return APPEND(b, 3, addresses, SNAPSHOT_ADDRESSES_MAX, ret);
+}
+
+int builder_add_counter(struct builder *b, struct counter **ret) {
+        return APPEND(b, 4, counters, SNAPSHOT_COUNTERS_MAX, ret);
+}
+
+int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
+                             struct association **ret) {
+        const struct address *local = snapshot_addresses(s, a->local);
+        const struct path *paths = snapshot_paths(s, a->paths);
+        struct range local_range = { (uint32_t) b->n_addresses, a->local.count };
+        struct range path_range = { (uint32_t) b->n_paths, a->paths.count };
+        struct association *copy;
+        int r;
+
+        for (size_t i = 0; i < a->local.count; i++) {
+                struct address *address;
+
+                r = builder_add_address(b, &address);
+                if (r < 0)
+                        return r;
+                *address = local[i];
+        }
+        for (size_t i = 0; i < a->paths.count; i++) {
+                struct path *path;
+
+                r = builder_add_path(b, &path);
+                if (r < 0)
+                        return r;
+                *path = paths[i];
+        }
+
+        r = builder_add_association(b, &copy);
+        if (r < 0)
+                return r;
+        *copy = *a;
+        copy->local = local_range;
+        copy->paths = path_range;
+
+        *ret = copy;
+        return 0;
+}
+
+void builder_complain(struct builder *b, enum source source, unsigned line, const char *format, ...) {
+        struct complaint *complaint;
+        va_list args;
+
+        b->head.sources[source].malformed++;
+        b->head.malformed++;
+
+        /* Full, or out of memory: it has been counted. */
+        if (APPEND(b, 5, complaints, SNAPSHOT_COMPLAINTS_MAX, &complaint) < 0)
+                return;
+
+        snprintf(complaint->file, sizeof(complaint->file), "%s", source_name(source));
+        complaint->line = line;
+        va_start(args, format);
+        vsnprintf(complaint->text, sizeof(complaint->text), format, args);
+        va_end(args);
+}
+
+static int compare_lists(const struct address *x, uint32_t n_x, const struct address *y, uint32_t n_y) {
+        for (uint32_t i = 0; i < n_x && i < n_y; i++) {
+                int c = address_compare(x + i, y + i);
+
+                if (c != 0)
+                        return c;
+        }
+
+        return CMP(n_x, n_y);
+}
+
+static int compare_endpoints(const void *x, const void *y, void *userdata) {
+        const struct builder *b = userdata;
+        const struct endpoint *e = b->endpoints + *(const uint32_t *) x, *f = b->endpoints + *(const uint32_t *) y;
+        int c;
+
+        c = CMP(e->netns, f->netns);
+        if (c == 0)
+                c = CMP(e->local_port, f->local_port);
+        if (c == 0)
+                c = CMP(e->inode, f->inode);
+        if (c == 0)
+                c = compare_lists(b->addresses + e->local.first, e->local.count,
+                                  b->addresses + f->local.first, f->local.count);
+        return c;
+}
+
+static int compare_associations(const void *x, const void *y, void *userdata) {
+        const struct builder *b = userdata;
+        const struct association *a = b->associations + *(const uint32_t *) x,
+                                 *o = b->associations + *(const uint32_t *) y;
+        int c;
+
+        c = CMP(a->netns, o->netns);
+        if (c == 0)
+                c = CMP(a->id, o->id);
+        /* An id is unique while it lives: nothing else counts then, its repeated rows are one. */
+        if (c != 0 || a->id != 0)
+                return c;
+
+        c = CMP(a->local_port, o->local_port);
+        if (c == 0)
+                c = CMP(a->peer_port, o->peer_port);
+        if (c == 0)
+                c = CMP(a->paths.count > 0, o->paths.count > 0);
+        if (c == 0 && a->paths.count > 0)
+                c = address_compare(&b->paths[a->paths.first].address, &b->paths[o->paths.first].address);
+        return c;
+}
+
+/* The order of the elements by index, of equal ones only the last. */
+static int order(const struct builder *b, size_t n, int (*compare)(const void *, const void *, void *),
+                 uint32_t **ret, uint32_t *ret_n) {
+        _cleanup_free_ uint32_t *sorted = NULL;
+        bool in_order = true;
+        uint32_t kept = 0;
+
+        sorted = malloc(MAX(n, (size_t) 1) * sizeof(*sorted));
+        if (!sorted)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                sorted[i] = (uint32_t) i;
+                if (i > 0 && in_order)
+                        in_order = compare(sorted + i - 1, sorted + i, (void *) b) < 0;
+        }
+
+        if (!in_order)
+                qsort_r(sorted, n, sizeof(*sorted), compare, (void *) b);
+
+        for (size_t i = 0; i < n; i++)
+                if (kept > 0 && !in_order && compare(sorted + kept - 1, sorted + i, (void *) b) == 0)
+                        sorted[kept - 1] = MAX(sorted[kept - 1], sorted[i]);
+                else
+                        sorted[kept++] = sorted[i];
+
+        *ret = steal_ptr(sorted);
+        *ret_n = kept;
+        return 0;
+}
+
+static uint64_t place(uint64_t *end, size_t n, size_t size) {
+        uint64_t offset = *end;
+
+        /* Every array on an 8-byte boundary. */
+        *end = (offset + n * size + 7) & ~UINT64_C(7);
+        return offset;
+}
+
+int builder_finish(struct builder *b, struct snapshot **ret) {
+        _cleanup_free_ uint32_t *endpoints = NULL, *associations = NULL;
+        struct snapshot_head head = b->head;
+        _cleanup_close_ int fd = -EBADF;
+        uint32_t n_addresses = 0, n_paths = 0;
+        struct address *address;
+        struct path *path;
+        uint8_t *block;
+        uint64_t end = sizeof(head);
+        int r;
+
+        r = order(b, b->n_endpoints, compare_endpoints, &endpoints, &head.n_endpoints);
+        if (r < 0)
+                return r;
+        r = order(b, b->n_associations, compare_associations, &associations, &head.n_associations);
+        if (r < 0)
+                return r;
+
+        for (uint32_t i = 0; i < head.n_endpoints; i++)
+                n_addresses += b->endpoints[endpoints[i]].local.count;
+        for (uint32_t i = 0; i < head.n_associations; i++) {
+                n_addresses += b->associations[associations[i]].local.count;
+                n_paths += b->associations[associations[i]].paths.count;
+        }
+
+        head.magic = SNAPSHOT_MAGIC;
+        head.n_addresses = n_addresses;
+        head.n_paths = n_paths;
+        head.n_counters = (uint32_t) b->n_counters;
+        head.n_complaints = (uint32_t) b->n_complaints;
+        head.endpoints = place(&end, head.n_endpoints, sizeof(struct endpoint));
+        head.associations = place(&end, head.n_associations, sizeof(struct association));
+        head.paths = place(&end, n_paths, sizeof(struct path));
+        head.addresses = place(&end, n_addresses, sizeof(struct address));
+        head.counters = place(&end, head.n_counters, sizeof(struct counter));
+        head.complaints = place(&end, head.n_complaints, sizeof(struct complaint));
+        head.size = end;
+
+        fd = memfd_create("sctpmon-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0 || ftruncate(fd, (off_t) end) < 0)
+                return -errno;
+        block = mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (block == MAP_FAILED)
+                return -errno;
+
+        memcpy(block, &head, sizeof(head));
+        address = (struct address *) (block + head.addresses);
+        path = (struct path *) (block + head.paths);
+        n_addresses = n_paths = 0;
+
+        for (uint32_t i = 0; i < head.n_endpoints; i++) {
+                struct endpoint *e = (struct endpoint *) (block + head.endpoints) + i;
+
+                *e = b->endpoints[endpoints[i]];
+                if (e->local.count > 0)
+                        memcpy(address + n_addresses, b->addresses + e->local.first, e->local.count * sizeof(*address));
+                e->local.first = n_addresses;
+                n_addresses += e->local.count;
+        }
+        for (uint32_t i = 0; i < head.n_associations; i++) {
+                struct association *a = (struct association *) (block + head.associations) + i;
+
+                *a = b->associations[associations[i]];
+                if (a->local.count > 0)
+                        memcpy(address + n_addresses, b->addresses + a->local.first, a->local.count * sizeof(*address));
+                if (a->paths.count > 0)
+                        memcpy(path + n_paths, b->paths + a->paths.first, a->paths.count * sizeof(*path));
+                a->local.first = n_addresses;
+                a->paths.first = n_paths;
+                n_addresses += a->local.count;
+                n_paths += a->paths.count;
+        }
+        if (b->n_counters > 0)
+                memcpy(block + head.counters, b->counters, b->n_counters * sizeof(*b->counters));
+        if (b->n_complaints > 0)
+                memcpy(block + head.complaints, b->complaints, b->n_complaints * sizeof(*b->complaints));
+
+        (void) munmap(block, end);
+        if (fcntl(fd, F_ADD_SEALS, SNAPSHOT_SEALS) < 0)
+                return -errno;
+
+        return snapshot_map(steal_fd(&fd), ret);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "snapshot.h"
+
+/* A snapshot in the making. The readers of lib/proc.h append to it, the scan joins what they found, and
+ * builder_finish() turns it into an immutable snapshot. Its arrays are open to those who fill it;
+ * ranges of elements index the builder's own arrays. Zero-initialised. */
+struct builder {
+        struct snapshot_head head;              /* counts and offsets are set by builder_finish() */
+        struct endpoint *endpoints;
+        struct association *associations;
+        struct path *paths;
+        struct address *addresses;
+        struct counter *counters;
+        struct complaint *complaints;
+        size_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints;
+        size_t allocated[6];
+};
+
+void builder_done(struct builder *b);
+
+/* Append one zeroed element; *ret is valid until the next append of that kind. -ENOMEM; -E2BIG beyond
+ * the snapshot's maxima. */
+int builder_add_endpoint(struct builder *b, struct endpoint **ret);
+int builder_add_association(struct builder *b, struct association **ret);
+int builder_add_path(struct builder *b, struct path **ret);
+int builder_add_address(struct builder *b, struct address **ret);
+int builder_add_counter(struct builder *b, struct counter **ret);
+
+/* Copies an association of a snapshot with its addresses and paths. */
+int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
+                             struct association **ret);
+
+/* Counts a malformed row against its source and keeps the first ones in words. */
+void builder_complain(struct builder *b, enum source source, unsigned line, const char *format, ...) _printf_(4, 5);
+
+/* Sorts, folds repeated rows (the later one stays) and makes the snapshot in a sealed memfd. */
+int builder_finish(struct builder *b, struct snapshot **ret);

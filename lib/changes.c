@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "changes.h"
+#include "index.h"
+
+static const char *const type_names[_CHANGE_TYPE_MAX] = {
+        [CHANGE_ASSOCIATION_UP] = "association_up",
+        [CHANGE_ASSOCIATION_STATE] = "association_state",
+        [CHANGE_ASSOCIATION_DOWN] = "association_down",
+        [CHANGE_ENDPOINT_ADDED] = "endpoint_added",
+        [CHANGE_ENDPOINT_REMOVED] = "endpoint_removed",
+};
+
+const char *change_type_name(int type) {
+        return type >= 0 && type < _CHANGE_TYPE_MAX ? type_names[type] : NULL;
+}
+
+const char *certainty_name(int certainty) {
+        return certainty == CERTAINTY_HIGH ? "high" : "low";
+}
+
+struct walk {
+        const struct snapshot *before, *after;
+        const struct association *old, *new;
+        uint32_t n_old, n_new;
+        uint32_t *new_of_old;           /* index + 1 in `new`; 0: gone */
+        bool *matched;                  /* by index in `new` */
+        change_handler handler;
+        void *userdata;
+};
+
+static int tell(const struct walk *w, struct change *change) {
+        change->at = snapshot_head(w->after)->started_realtime;
+        return w->handler(change, w->userdata);
+}
+
+static int tell_association(const struct walk *w, enum change_type type, enum certainty certainty,
+                            const struct association *old, const struct association *new) {
+        const struct snapshot_head *head = snapshot_head(w->after);
+        struct change change = {
+                .type = type,
+                .certainty = certainty,
+                .snapshot = new ? w->after : w->before,
+                .association = new ?: old,
+                .old_state = old ? old->state : ASSOCIATION_CLOSED,
+                .new_state = new ? new->state : ASSOCIATION_CLOSED,
+        };
+
+        if (old && FIELD_GIVEN(old, ASSOCIATION_LAST_CHANGE) && head->started_monotonic > old->last_change_monotonic)
+                change.duration_usec = head->started_monotonic - old->last_change_monotonic;
+
+        return tell(w, &change);
+}
+
+static int tell_endpoint(const struct walk *w, enum change_type type, const struct snapshot *s, const struct endpoint *e) {
+        struct change change = { .type = type, .certainty = CERTAINTY_HIGH, .snapshot = s, .endpoint = e };
+
+        return tell(w, &change);
+}
+
+/* Both are sorted by namespace and id. */
+static void match_by_id(struct walk *w) {
+        uint32_t i = 0, j = 0;
+
+        while (i < w->n_old && j < w->n_new) {
+                int c = CMP(w->old[i].netns, w->new[j].netns);
+
+                if (c == 0)
+                        c = CMP(w->old[i].id, w->new[j].id);
+                if (c == 0 && w->old[i].id != 0) {
+                        w->new_of_old[i] = j + 1;
+                        w->matched[j] = true;
+                }
+                if (c <= 0)
+                        i++;
+                if (c >= 0)
+                        j++;
+        }
+}
+
+/* Those that had no id, by ports and peer addresses: they may have got one since. */
+static int match_without_id(struct walk *w) {
+        _cleanup_(index_done) struct index x = {};
+        size_t n_paths = 0;
+        int r;
+
+        for (uint32_t j = 0; j < w->n_new; j++)
+                if (!w->matched[j])
+                        n_paths += w->new[j].paths.count;
+        r = index_init(&x, n_paths);
+        if (r < 0)
+                return r;
+        for (uint32_t j = 0; j < w->n_new; j++) {
+                const struct association *a = w->new + j;
+                const struct path *paths = snapshot_paths(w->after, a->paths);
+
+                for (uint32_t k = 0; !w->matched[j] && k < a->paths.count; k++)
+                        index_add(&x, index_hash_peer(a->local_port, a->peer_port, &paths[k].address), j);
+        }
+
+        for (uint32_t i = 0; i < w->n_old; i++) {
+                const struct association *a = w->old + i;
+                const struct path *paths = snapshot_paths(w->before, a->paths);
+
+                for (uint32_t k = 0; a->id == 0 && w->new_of_old[i] == 0 && k < a->paths.count; k++) {
+                        uint64_t hash = index_hash_peer(a->local_port, a->peer_port, &paths[k].address);
+                        size_t cursor = 0;
+                        uint32_t j;
+
+                        while (w->new_of_old[i] == 0 && index_next(&x, hash, &cursor, &j))
+                                if (!w->matched[j] && snapshot_same_association(w->before, a, w->after, w->new + j)) {
+                                        w->new_of_old[i] = j + 1;
+                                        w->matched[j] = true;
+                                }
+                }
+        }
+
+        return 0;
+}
+
+static int tell_step(const struct walk *w, const struct association *old, const struct association *new) {
+        if (new->state == ASSOCIATION_ESTABLISHED)
+                return tell_association(w, CHANGE_ASSOCIATION_UP, CERTAINTY_HIGH, old, new);
+
+        return tell_association(w, CHANGE_ASSOCIATION_STATE, CERTAINTY_HIGH, old, new);
+}
+
+static int find_associations(struct walk *w) {
+        enum certainty certainty = snapshot_head(w->after)->sources[SOURCE_SOCK_DIAG].result == SOURCE_READ ?
+                CERTAINTY_HIGH : CERTAINTY_LOW;
+        int r = 0;
+
+        match_by_id(w);
+        r = match_without_id(w);
+
+        /* What ended comes before what began: the same peer may have come back. */
+        for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
+                if (w->new_of_old[i] == 0)
+                        r = tell_association(w, CHANGE_ASSOCIATION_DOWN, certainty, w->old + i, NULL);
+        for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
+                if (w->new_of_old[i] != 0 && w->old[i].state != w->new[w->new_of_old[i] - 1].state)
+                        r = tell_step(w, w->old + i, w->new + w->new_of_old[i] - 1);
+        for (uint32_t j = 0; r >= 0 && j < w->n_new; j++)
+                if (!w->matched[j])
+                        r = tell_step(w, NULL, w->new + j);
+
+        return r;
+}
+
+static int compare_endpoints(const struct snapshot *s, const struct endpoint *e, const struct snapshot *t, const struct endpoint *f) {
+        const struct address *x = snapshot_addresses(s, e->local), *y = snapshot_addresses(t, f->local);
+        int c;
+
+        c = CMP(e->netns, f->netns);
+        if (c == 0)
+                c = CMP(e->local_port, f->local_port);
+        if (c == 0)
+                c = CMP(e->inode, f->inode);
+        /* The socket tells them apart; without it, their addresses. */
+        for (uint32_t i = 0; c == 0 && e->inode == 0 && i < e->local.count && i < f->local.count; i++)
+                c = address_compare(x + i, y + i);
+
+        return c;
+}
+
+static int find_endpoints(struct walk *w) {
+        const struct endpoint *old = snapshot_endpoints(w->before), *new = snapshot_endpoints(w->after);
+        uint32_t n_old = snapshot_head(w->before)->n_endpoints, n_new = snapshot_head(w->after)->n_endpoints;
+        uint32_t i = 0, j = 0;
+        int r = 0;
+
+        while (r >= 0 && (i < n_old || j < n_new)) {
+                int c = i == n_old ? 1 : j == n_new ? -1 : compare_endpoints(w->before, old + i, w->after, new + j);
+
+                if (c < 0)
+                        r = tell_endpoint(w, CHANGE_ENDPOINT_REMOVED, w->before, old + i);
+                else if (c > 0)
+                        r = tell_endpoint(w, CHANGE_ENDPOINT_ADDED, w->after, new + j);
+                if (c <= 0)
+                        i++;
+                if (c >= 0)
+                        j++;
+        }
+
+        return r;
+}
+
+int changes_find(const struct snapshot *before, const struct snapshot *after, change_handler handler, void *userdata) {
+        _cleanup_free_ uint32_t *new_of_old = NULL;
+        _cleanup_free_ bool *matched = NULL;
+        struct walk w = {
+                .before = before,
+                .after = after,
+                .old = snapshot_associations(before),
+                .new = snapshot_associations(after),
+                .n_old = snapshot_head(before)->n_associations,
+                .n_new = snapshot_head(after)->n_associations,
+                .handler = handler,
+                .userdata = userdata,
+        };
+        int r;
+
+        if (!snapshot_head(after)->available)
+                return 0;
+
+        w.new_of_old = new_of_old = calloc(w.n_old + UINT64_C(1), sizeof(*new_of_old));
+        w.matched = matched = calloc(w.n_new + UINT64_C(1), sizeof(*matched));
+        if (!new_of_old || !matched)
+                return -ENOMEM;
+
+        r = find_endpoints(&w);
+        if (r >= 0)
+                r = find_associations(&w);
+
+        return r < 0 ? r : 0;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
+#include <string.h>
+
+#include "proc.h"
+#include "table.h"
+#include "text.h"
+
+/* Where the fields of one kind of object stand in one table. */
+struct plan {
+        const struct field *fields;
+        size_t n_fields;
+        int columns[_ASSOCIATION_FIELD_MAX];    /* by field; -1: the kernel does not print it */
+        bool shifted;
+};
+static_assert(_ASSOCIATION_FIELD_MAX >= (int) _ENDPOINT_FIELD_MAX && _ASSOCIATION_FIELD_MAX >= (int) _PATH_FIELD_MAX);
+
+/* What could not be read, for a complaint: escaped, and cut to what fits. */
+struct excerpt {
+        char text[4 * 24 + 4];
+};
+
+static const char *excerpt(struct slice s, struct excerpt *ret) {
+        _cleanup_free_ char *escaped = text_escape(s.text, MIN(s.length, (size_t) 24));
+
+        snprintf(ret->text, sizeof(ret->text), "%s%s", escaped ?: "?", s.length > 24 ? "..." : "");
+        return ret->text;
+}
+
+static void complain_misfit(struct builder *b, enum source source, unsigned line, struct slice expected, struct slice found) {
+        struct excerpt x, y;
+
+        builder_complain(b, source, line, "expected %s, found \"%s\"", excerpt(expected, &x), excerpt(found, &y));
+}
+
+/* Opens the table and checks that the columns without which a row says nothing are there. */
+static int open_table(struct builder *b, enum source source, struct table *t, const char *text, size_t length,
+                      const char *const *required) {
+        if (table_open(t, text, length) < 0) {
+                builder_complain(b, source, 1, "expected a line of column names");
+                return -EBADMSG;
+        }
+
+        for (; *required; required++)
+                if (table_column(t, *required) < 0) {
+                        builder_complain(b, source, 1, "expected a column %s in the header", *required);
+                        return -EBADMSG;
+                }
+
+        return 0;
+}
+
+static void make_plan(struct plan *p, const struct table *t, const struct field *fields, size_t n) {
+        p->fields = fields;
+        p->n_fields = n;
+        for (size_t i = 0; i < n; i++)
+                p->columns[i] = fields[i].column ? table_column(t, fields[i].column) : -1;
+}
+
+static int read_cell(const struct field *field, bool shifted, struct slice cell, uint64_t *ret) {
+        uint64_t max = field->size == 8 ? INT64_MAX : (UINT64_C(1) << (8 * field->size)) - 1, number;
+        int r, state;
+
+        if (field->size == 1)
+                max = UINT16_MAX;       /* states: PATH_UNKNOWN is 65535 */
+        r = text_to_u64(cell.text, cell.length, 10, max, &number);
+        if (r < 0)
+                return r;
+
+        switch ((enum field_kind) field->kind) {
+        case FIELD_NUMBER:
+        case FIELD_JIFFIES:
+        case FIELD_TIME:
+                *ret = number;
+                return 0;
+        case FIELD_BOOLEAN:
+                *ret = number != 0;
+                return 0;
+        case FIELD_STYLE:
+                state = socket_style_from_proc(number);
+                break;
+        case FIELD_ENDPOINT_STATE:
+                state = endpoint_state_from_proc(number);
+                break;
+        case FIELD_ASSOCIATION_STATE:
+                state = association_state_from_proc(number, shifted);
+                break;
+        case FIELD_PATH_STATE:
+                state = path_state_from_proc(number);
+                break;
+        default:
+                return -EINVAL;
+        }
+        if (state < 0)
+                return -EINVAL;
+
+        *ret = (uint64_t) state;
+        return 0;
+}
+
+/* Fills the object's fields and its `given`, which is the first member of every such structure. */
+static int read_fields(struct builder *b, enum source source, const struct table *t, const struct plan *p,
+                       const struct row *row, void *object) {
+        uint64_t given = 0, value;
+        struct excerpt x;
+
+        for (size_t i = 0; i < p->n_fields; i++) {
+                struct slice cell;
+
+                if (p->columns[i] < 0)
+                        continue;
+                cell = row->cells[p->columns[i]];
+                if (read_cell(p->fields + i, p->shifted, cell, &value) < 0) {
+                        builder_complain(b, source, t->line, "expected a number the kernel can mean in column %s, found \"%s\"",
+                                         p->fields[i].column, excerpt(cell, &x));
+                        return -EBADMSG;
+                }
+                field_set(p->fields + i, object, value);
+                given |= UINT64_C(1) << i;
+        }
+
+        memcpy(object, &given, sizeof(given));
+        return 0;
+}
+
+static int read_address(struct slice word, struct address *ret) {
+        bool primary = word.length > 0 && *word.text == '*';
+        int r;
+
+        r = address_parse(word.text + primary, word.length - primary, ret);
+        if (r < 0)
+                return r;
+
+        ret->primary = primary;
+        return 0;
+}
+
+static int bad_address(struct builder *b, enum source source, const struct table *t, struct slice word) {
+        struct excerpt x;
+
+        builder_complain(b, source, t->line, "expected an IPv4 or IPv6 address, found \"%s\"", excerpt(word, &x));
+        return -EBADMSG;
+}
+
+static int read_local(struct builder *b, enum source source, const struct table *t, struct slice list, struct range *ret) {
+        struct range range = { (uint32_t) b->n_addresses, 0 };
+        struct slice word;
+        int r;
+
+        for (; table_word(&list, &word); range.count++) {
+                struct address *address;
+
+                r = builder_add_address(b, &address);
+                if (r < 0)
+                        return r;
+                if (read_address(word, address) < 0)
+                        return bad_address(b, source, t, word);
+        }
+
+        *ret = range;
+        return 0;
+}
+
+static int read_paths(struct builder *b, const struct table *t, struct slice list, struct range *ret) {
+        struct range range = { (uint32_t) b->n_paths, 0 };
+        struct slice word;
+        int r;
+
+        for (; table_word(&list, &word); range.count++) {
+                struct path *path;
+
+                r = builder_add_path(b, &path);
+                if (r < 0)
+                        return r;
+                if (read_address(word, &path->address) < 0)
+                        return bad_address(b, SOURCE_ASSOCS, t, word);
+        }
+
+        *ret = range;
+        return 0;
+}
+
+static int read_endpoint(struct builder *b, const struct table *t, const struct plan *p, const struct row *row,
+                         uint64_t netns, int laddrs) {
+        struct endpoint e = {}, *added;
+        int r;
+
+        r = read_fields(b, SOURCE_EPS, t, p, row, &e);
+        if (r < 0)
+                return r;
+        r = read_local(b, SOURCE_EPS, t, row->cells[laddrs], &e.local);
+        if (r < 0)
+                return r;
+        r = builder_add_endpoint(b, &added);
+        if (r < 0)
+                return r;
+
+        e.netns = netns;
+        if (netns != 0)
+                e.given |= UINT64_C(1) << ENDPOINT_NETNS;
+        *added = e;
+        return 0;
+}
+
+int proc_read_eps(struct builder *b, uint64_t netns, const char *text, size_t length) {
+        static const char *const required[] = { "LPORT", "LADDRS", NULL };
+        struct slice expected, found;
+        struct plan p = {};
+        struct table t;
+        struct row row;
+        int r, laddrs;
+
+        r = open_table(b, SOURCE_EPS, &t, text, length, required);
+        if (r < 0)
+                return r;
+        make_plan(&p, &t, endpoint_fields, _ENDPOINT_FIELD_MAX);
+        laddrs = table_column(&t, "LADDRS");
+
+        while ((r = table_next(&t, &row, &expected, &found)) != 0) {
+                if (r < 0)
+                        complain_misfit(b, SOURCE_EPS, t.line, expected, found);
+                else
+                        r = read_endpoint(b, &t, &p, &row, netns, laddrs);
+                if (r < 0 && r != -EBADMSG)
+                        return r;
+                if (r >= 0)
+                        b->head.sources[SOURCE_EPS].rows++;
+        }
+
+        return 0;
+}
+
+static int read_association(struct builder *b, const struct table *t, const struct plan *p, const struct row *row,
+                            uint64_t netns, int laddrs, int raddrs) {
+        struct association a = {}, *added;
+        int r;
+
+        r = read_fields(b, SOURCE_ASSOCS, t, p, row, &a);
+        if (r < 0)
+                return r;
+        r = read_local(b, SOURCE_ASSOCS, t, row->cells[laddrs], &a.local);
+        if (r < 0)
+                return r;
+        r = read_paths(b, t, row->cells[raddrs], &a.paths);
+        if (r < 0)
+                return r;
+        r = builder_add_association(b, &added);
+        if (r < 0)
+                return r;
+
+        a.netns = netns;
+        if (netns != 0)
+                a.given |= UINT64_C(1) << ASSOCIATION_NETNS;
+        /* The id is assigned with INIT-ACK; until then the kernel prints 0. */
+        if (a.id == 0)
+                a.given &= ~(UINT64_C(1) << ASSOCIATION_ID);
+        *added = a;
+        return 0;
+}
+
+int proc_read_assocs(struct builder *b, uint64_t netns, bool shifted, const char *text, size_t length) {
+        static const char *const required[] = { "ST", "ASSOC-ID", "LPORT", "RPORT", "LADDRS", "RADDRS", NULL };
+        struct plan p = { .shifted = shifted };
+        struct slice expected, found;
+        struct table t;
+        struct row row;
+        int r, laddrs, raddrs;
+
+        r = open_table(b, SOURCE_ASSOCS, &t, text, length, required);
+        if (r < 0)
+                return r;
+        make_plan(&p, &t, association_fields, _ASSOCIATION_FIELD_MAX);
+        laddrs = table_column(&t, "LADDRS");
+        raddrs = table_column(&t, "RADDRS");
+
+        while ((r = table_next(&t, &row, &expected, &found)) != 0) {
+                if (r < 0)
+                        complain_misfit(b, SOURCE_ASSOCS, t.line, expected, found);
+                else
+                        r = read_association(b, &t, &p, &row, netns, laddrs, raddrs);
+                if (r < 0 && r != -EBADMSG)
+                        return r;
+                if (r >= 0)
+                        b->head.sources[SOURCE_ASSOCS].rows++;
+        }
+
+        return 0;
+}
+
+int proc_read_remaddr(struct builder *b, const char *text, size_t length, struct proc_remaddr **ret, size_t *ret_n) {
+        static const char *const required[] = { "ADDR", "ASSOC_ID", NULL };
+        static const struct field id_field = { .size = 4, .kind = FIELD_NUMBER };
+        _cleanup_free_ struct proc_remaddr *rows = NULL;
+        struct slice expected, found;
+        size_t n = 0, allocated = 0;
+        int r, id_column, address_column;
+        struct plan p = {};
+        struct table t;
+        struct row row;
+
+        r = open_table(b, SOURCE_REMADDR, &t, text, length, required);
+        if (r < 0)
+                return r;
+        make_plan(&p, &t, path_fields, _PATH_FIELD_MAX);
+        address_column = table_column(&t, "ADDR");
+        id_column = table_column(&t, "ASSOC_ID");
+
+        while ((r = table_next(&t, &row, &expected, &found)) != 0) {
+                struct proc_remaddr result = {};
+                uint64_t id;
+
+                if (r < 0) {
+                        complain_misfit(b, SOURCE_REMADDR, t.line, expected, found);
+                        continue;
+                }
+                if (read_fields(b, SOURCE_REMADDR, &t, &p, &row, &result.path) < 0)
+                        continue;
+                if (read_address(row.cells[address_column], &result.path.address) < 0) {
+                        (void) bad_address(b, SOURCE_REMADDR, &t, row.cells[address_column]);
+                        continue;
+                }
+                if (read_cell(&id_field, false, row.cells[id_column], &id) < 0) {
+                        complain_misfit(b, SOURCE_REMADDR, t.line, t.columns[id_column], row.cells[id_column]);
+                        continue;
+                }
+                result.association_id = (uint32_t) id;
+
+                if (n >= allocated) {
+                        size_t more = MAX(allocated * 2, (size_t) 64);
+                        struct proc_remaddr *bigger;
+
+                        if (n >= SNAPSHOT_PATHS_MAX)
+                                return -E2BIG;
+                        bigger = reallocarray(rows, more, sizeof(*rows));
+                        if (!bigger)
+                                return -ENOMEM;
+                        rows = bigger;
+                        allocated = more;
+                }
+                rows[n++] = result;
+                b->head.sources[SOURCE_REMADDR].rows++;
+        }
+
+        *ret = steal_ptr(rows);
+        *ret_n = n;
+        return 0;
+}
+
+static int read_counter(struct slice line, struct counter *ret) {
+        struct slice name, number, extra;
+        struct counter c = {};
+        bool negative;
+        uint64_t value;
+        int r;
+
+        if (!table_word(&line, &name) || name.length >= sizeof(c.name) ||
+            !table_word(&line, &number) || table_word(&line, &extra))
+                return -EBADMSG;
+
+        /* SctpCurrEstab is printed signed, and before Linux 5.12 it could drift below 0. */
+        negative = *number.text == '-';
+        r = text_to_u64(number.text + negative, number.length - negative, 10, INT64_MAX, &value);
+        if (r < 0)
+                return -EBADMSG;
+
+        memcpy(c.name, name.text, name.length);
+        c.value = negative ? -(int64_t) value : (int64_t) value;
+        *ret = c;
+        return 0;
+}
+
+int proc_read_snmp(struct builder *b, uint64_t netns, const char *text, size_t length) {
+        const char *end = text + length;
+
+        for (unsigned line = 1; text < end; line++) {
+                const char *newline = memchr(text, '\n', (size_t) (end - text));
+                struct slice whole = { text, (size_t) ((newline ?: end) - text) };
+                struct counter c, *counter;
+                struct excerpt x;
+                int r;
+
+                text = newline ? newline + 1 : end;
+                if (read_counter(whole, &c) < 0) {
+                        builder_complain(b, SOURCE_SNMP, line, "expected a name and a number, found \"%s\"",
+                                         excerpt(whole, &x));
+                        continue;
+                }
+
+                r = builder_add_counter(b, &counter);
+                if (r < 0)
+                        return r;
+                *counter = c;
+                counter->netns = netns;
+                b->head.sources[SOURCE_SNMP].rows++;
+        }
+
+        return 0;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "layout.h"
+#include "snapshot.h"
+
+struct snapshot {
+        atomic_uint refs;
+        int fd;
+        const struct snapshot_head *head;
+};
+
+static const char *const source_names[_SOURCE_MAX] = {
+        [SOURCE_EPS] = "eps",
+        [SOURCE_ASSOCS] = "assocs",
+        [SOURCE_REMADDR] = "remaddr",
+        [SOURCE_SNMP] = "snmp",
+        [SOURCE_SOCK_DIAG] = "sock_diag",
+};
+
+const char *source_name(enum source source) {
+        return source_names[source];
+}
+
+const char *source_result_name(int result) {
+        static const char *const names[] = { "skipped", "read", "failed" };
+
+        return result >= 0 && (size_t) result < ELEMENTS(names) ? names[result] : NULL;
+}
+
+static bool array_inside(const struct snapshot_head *h, uint64_t offset, uint32_t n, size_t size) {
+        return offset % 8 == 0 && offset >= sizeof(*h) && offset <= h->size && n <= (h->size - offset) / size;
+}
+
+static bool range_inside(struct range range, uint32_t n) {
+        return range.first <= n && range.count <= n - range.first;
+}
+
+static bool text_ends(const char *text, size_t size) {
+        return memchr(text, '\0', size);
+}
+
+static bool address_sound(const struct address *a) {
+        return a->family == AF_INET || a->family == AF_INET6;
+}
+
+#define GIVEN_SOUND(object, max) ((object)->given < (UINT64_C(1) << (max)))
+/* A state that is not given may be anything, it is never looked at. */
+#define STATE_SOUND(object, index, member, max) \
+        (!FIELD_GIVEN(object, index) || ((object)->member >= 0 && (object)->member < (max)))
+
+/* The block may come from a process that has been taken over: nothing in it is believed. */
+static bool sound(const struct snapshot_head *h) {
+        const uint8_t *block = (const uint8_t *) h;
+
+        if (!array_inside(h, h->endpoints, h->n_endpoints, sizeof(struct endpoint)) ||
+            !array_inside(h, h->associations, h->n_associations, sizeof(struct association)) ||
+            !array_inside(h, h->paths, h->n_paths, sizeof(struct path)) ||
+            !array_inside(h, h->addresses, h->n_addresses, sizeof(struct address)) ||
+            !array_inside(h, h->counters, h->n_counters, sizeof(struct counter)) ||
+            !array_inside(h, h->complaints, h->n_complaints, sizeof(struct complaint)) ||
+            !text_ends(h->reason, sizeof(h->reason)) || !text_ends(h->advice, sizeof(h->advice)))
+                return false;
+
+        for (uint32_t i = 0; i < _SOURCE_MAX; i++)
+                if (h->sources[i].result > SOURCE_FAILED || !text_ends(h->sources[i].text, sizeof(h->sources[i].text)))
+                        return false;
+
+        for (uint32_t i = 0; i < h->n_endpoints; i++) {
+                const struct endpoint *e = (const struct endpoint *) (block + h->endpoints) + i;
+
+                if (!GIVEN_SOUND(e, _ENDPOINT_FIELD_MAX) || !range_inside(e->local, h->n_addresses) ||
+                    !STATE_SOUND(e, ENDPOINT_STATE, state, _ENDPOINT_STATE_MAX) ||
+                    !STATE_SOUND(e, ENDPOINT_STYLE, style, _STYLE_MAX))
+                        return false;
+        }
+        for (uint32_t i = 0; i < h->n_associations; i++) {
+                const struct association *a = (const struct association *) (block + h->associations) + i;
+
+                if (!GIVEN_SOUND(a, _ASSOCIATION_FIELD_MAX) || !range_inside(a->local, h->n_addresses) ||
+                    !range_inside(a->paths, h->n_paths) ||
+                    !STATE_SOUND(a, ASSOCIATION_STATE, state, _ASSOCIATION_STATE_MAX) ||
+                    !STATE_SOUND(a, ASSOCIATION_SOCKET_STATE, socket_state, _ENDPOINT_STATE_MAX) ||
+                    !STATE_SOUND(a, ASSOCIATION_STYLE, style, _STYLE_MAX))
+                        return false;
+        }
+        for (uint32_t i = 0; i < h->n_paths; i++) {
+                const struct path *p = (const struct path *) (block + h->paths) + i;
+
+                if (!GIVEN_SOUND(p, _PATH_FIELD_MAX) || !address_sound(&p->address) ||
+                    !STATE_SOUND(p, PATH_STATE, state, _PATH_STATE_MAX))
+                        return false;
+        }
+        for (uint32_t i = 0; i < h->n_addresses; i++)
+                if (!address_sound((const struct address *) (block + h->addresses) + i))
+                        return false;
+        for (uint32_t i = 0; i < h->n_counters; i++) {
+                const struct counter *c = (const struct counter *) (block + h->counters) + i;
+
+                if (!text_ends(c->name, sizeof(c->name)))
+                        return false;
+        }
+        for (uint32_t i = 0; i < h->n_complaints; i++) {
+                const struct complaint *c = (const struct complaint *) (block + h->complaints) + i;
+
+                if (!text_ends(c->file, sizeof(c->file)) || !text_ends(c->text, sizeof(c->text)))
+                        return false;
+        }
+
+        return true;
+}
+
+int snapshot_map(int fd, struct snapshot **ret) {
+        _cleanup_close_ int own = fd;
+        const struct snapshot_head *head;
+        struct snapshot *s;
+        struct stat st;
+        int seals;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        /* Unsealed it could change or shrink under our eyes. */
+        seals = fcntl(fd, F_GET_SEALS);
+        if (seals < 0 || (seals & SNAPSHOT_SEALS) != SNAPSHOT_SEALS || (size_t) st.st_size < sizeof(*head))
+                return -EBADMSG;
+
+        head = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (head == MAP_FAILED)
+                return -errno;
+
+        s = malloc(sizeof(*s));
+        if (!s || head->magic != SNAPSHOT_MAGIC || head->size != (uint64_t) st.st_size || !sound(head)) {
+                int r = s ? -EBADMSG : -ENOMEM;
+
+                free(s);
+                (void) munmap((void *) head, (size_t) st.st_size);
+                return r;
+        }
+
+        *s = (struct snapshot) { .refs = 1, .fd = steal_fd(&own), .head = head };
+        *ret = s;
+        return 0;
+}
+
+int snapshot_load(const char *path, struct snapshot **ret) {
+        _cleanup_close_ int file = -EBADF, fd = -EBADF;
+        struct stat st;
+
+        file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (file < 0 || fstat(file, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EBADMSG;
+
+        fd = memfd_create("sctpmon-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0)
+                return -errno;
+        for (off_t offset = 0; offset < st.st_size;) {
+                char buffer[65536];
+                ssize_t n = read(file, buffer, sizeof(buffer));
+
+                if (n < 0)
+                        return -errno;
+                if (n == 0 || n > st.st_size - offset)
+                        return -EBADMSG;
+                if (pwrite(fd, buffer, (size_t) n, offset) != n)
+                        return -ENOMEM;
+                offset += n;
+        }
+        if (fcntl(fd, F_ADD_SEALS, SNAPSHOT_SEALS) < 0)
+                return -errno;
+
+        return snapshot_map(steal_fd(&fd), ret);
+}
+
+int snapshot_save(const struct snapshot *s, const char *path) {
+        _cleanup_free_ char *temporary = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        const uint8_t *block = (const uint8_t *) s->head;
+        int r = 0;
+
+        if (asprintf(&temporary, "%s.new", path) < 0) {
+                temporary = NULL;
+                return -ENOMEM;
+        }
+
+        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return -errno;
+        for (uint64_t done = 0; done < s->head->size;) {
+                ssize_t n = write(fd, block + done, s->head->size - done);
+
+                if (n < 0) {
+                        r = -errno;
+                        break;
+                }
+                done += (uint64_t) n;
+        }
+        if (r == 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlink(temporary);
+
+        return r;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *s) {
+        if (s)
+                atomic_fetch_add(&s->refs, 1);
+        return s;
+}
+
+struct snapshot *snapshot_unref(struct snapshot *s) {
+        if (s && atomic_fetch_sub(&s->refs, 1) == 1) {
+                (void) munmap((void *) s->head, s->head->size);
+                (void) close(s->fd);
+                free(s);
+        }
+        return NULL;
+}
+
+int snapshot_fd(const struct snapshot *s) {
+        return s->fd;
+}
+
+const struct snapshot_head *snapshot_head(const struct snapshot *s) {
+        return s->head;
+}
+
+static const void *at(const struct snapshot *s, uint64_t offset) {
+        return (const uint8_t *) s->head + offset;
+}
+
+const struct endpoint *snapshot_endpoints(const struct snapshot *s) {
+        return at(s, s->head->endpoints);
+}
+
+const struct association *snapshot_associations(const struct snapshot *s) {
+        return at(s, s->head->associations);
+}
+
+const struct counter *snapshot_counters(const struct snapshot *s) {
+        return at(s, s->head->counters);
+}
+
+const struct complaint *snapshot_complaints(const struct snapshot *s) {
+        return at(s, s->head->complaints);
+}
+
+const struct address *snapshot_addresses(const struct snapshot *s, struct range range) {
+        return (const struct address *) at(s, s->head->addresses) + range.first;
+}
+
+const struct path *snapshot_paths(const struct snapshot *s, struct range range) {
+        return (const struct path *) at(s, s->head->paths) + range.first;
+}
+
+const struct path *snapshot_primary(const struct snapshot *s, const struct association *a) {
+        const struct path *paths = snapshot_paths(s, a->paths);
+
+        for (uint32_t i = 0; i < a->paths.count; i++)
+                if (paths[i].address.primary)
+                        return paths + i;
+
+        return NULL;
+}
+
+bool snapshot_same_association(const struct snapshot *s, const struct association *a,
+                               const struct snapshot *t, const struct association *b) {
+        const struct path *p = snapshot_paths(s, a->paths), *q = snapshot_paths(t, b->paths);
+
+        if (a->netns != b->netns || (a->id != 0 && b->id != 0 && a->id != b->id))
+                return false;
+        if (a->id != 0 && b->id != 0)
+                return true;
+        if (a->local_port != b->local_port || a->peer_port != b->peer_port)
+                return false;
+
+        for (uint32_t i = 0; i < a->paths.count; i++)
+                for (uint32_t j = 0; j < b->paths.count; j++)
+                        if (address_equal(&p[i].address, &q[j].address))
+                                return true;
+
+        return false;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One of the kernel's text tables: a line of column names, then rows. Columns are found by name, never
+ * by position: kernels from 2.6.32 to today print different sets of them. */
+
+#define TABLE_COLUMNS_MAX 64u
+
+struct slice {
+        const char *text;
+        size_t length;
+};
+
+struct table {
+        struct slice columns[TABLE_COLUMNS_MAX];
+        size_t n_columns;
+        unsigned line;                  /* of the row last read, from 1; the header is line 1 */
+        const char *next, *end;
+};
+
+struct row {
+        struct slice cells[TABLE_COLUMNS_MAX];  /* by column; of a list, all its words */
+};
+
+/* Reads the header. -ENODATA: there is none; -E2BIG: too many columns. The text must outlive the table. */
+int table_open(struct table *t, const char *text, size_t length);
+
+/* Index of the column of this name, -1 if the kernel does not print it. */
+int table_column(const struct table *t, const char *name);
+
+/* Splits the next row. 1; 0: no more rows; -EBADMSG: the row does not fit the header, `ret_expected`
+ * (a column's name, or "end of line") and `ret_found` tell where. LADDRS and RADDRS hold any number of
+ * addresses. A row that fails is passed over, the next call goes on behind it. */
+int table_next(struct table *t, struct row *ret, struct slice *ret_expected, struct slice *ret_found);
+
+/* Takes the first word off a list; false when there is none left. */
+bool table_word(struct slice *list, struct slice *ret);

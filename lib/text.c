@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "macro.h"
+#include "text.h"
+
+/* Length of the printable UTF-8 character at `s`, 0 if there is none. */
+static size_t printable(const unsigned char *s, size_t length) {
+        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+        uint32_t c;
+        size_t n;
+
+        if (s[0] < 0x80)
+                return s[0] >= 0x20 && s[0] != 0x7f;
+
+        n = s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
+        if (n == 0 || n > length || s[0] >= 0xf5)
+                return 0;
+
+        c = s[0] & (0x7fu >> n);
+        for (size_t i = 1; i < n; i++) {
+                if ((s[i] & 0xc0) != 0x80)
+                        return 0;
+                c = c << 6 | (s[i] & 0x3fu);
+        }
+
+        if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+                return 0;
+        /* C1 controls, and characters that turn the direction of the text around them. */
+        if (c < 0xa0 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f)
+                return 0;
+
+        return n;
+}
+
+char *text_escape(const char *text, size_t length) {
+        const unsigned char *s = (const unsigned char *) text;
+        char *result, *t;
+
+        if (length > (SIZE_MAX - 1) / 4)
+                return NULL;
+        t = result = malloc(length * 4 + 1);
+        if (!result)
+                return NULL;
+
+        for (size_t i = 0; i < length;) {
+                size_t n = s[i] == '\\' ? 0 : printable(s + i, length - i);
+
+                if (n == 0)
+                        t += sprintf(t, "\\x%02x", s[i++]);
+                else {
+                        memcpy(t, s + i, n);
+                        t += n;
+                        i += n;
+                }
+        }
+        *t = '\0';
+
+        return result;
+}
+
+static int digit(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F')
+                return c - 'A' + 10;
+        return -1;
+}
+
+int text_to_u64(const char *text, size_t length, int base, uint64_t max, uint64_t *ret) {
+        uint64_t value = 0;
+
+        if (length == 0)
+                return -EINVAL;
+
+        for (size_t i = 0; i < length; i++) {
+                int d = digit(text[i]);
+
+                if (d < 0 || d >= base)
+                        return -EINVAL;
+                if (value > (max - MIN(max, (uint64_t) d)) / (uint64_t) base)
+                        return -ERANGE;
+                value = value * (uint64_t) base + (uint64_t) d;
+        }
+        if (value > max)
+                return -ERANGE;
+
+        *ret = value;
+        return 0;
+}
+
+static const struct {
+        const char *name;
+        uint64_t usec;
+} units[] = {
+        { "d", 86400 * USEC_PER_SEC },
+        { "h", 3600 * USEC_PER_SEC },
+        { "min", 60 * USEC_PER_SEC },
+        { "s", USEC_PER_SEC },
+        { "ms", USEC_PER_MSEC },
+        { "us", 1 },
+};
+
+int text_to_usec(const char *text, uint64_t *ret) {
+        uint64_t sum = 0;
+        bool any = false;
+
+        for (;;) {
+                uint64_t number, unit = 0;
+                size_t n;
+                int r;
+
+                text += strspn(text, " \t");
+                if (*text == '\0')
+                        break;
+
+                n = strspn(text, "0123456789");
+                r = text_to_u64(text, n, 10, UINT64_MAX, &number);
+                if (r < 0)
+                        return r;
+                text += n;
+                text += strspn(text, " \t");
+
+                n = strcspn(text, "0123456789 \t");
+                if (n == 0) {
+                        /* A bare number must stand alone. */
+                        if (any || *text != '\0')
+                                return -EINVAL;
+                        unit = USEC_PER_SEC;
+                }
+                for (size_t i = 0; unit == 0 && i < ELEMENTS(units); i++)
+                        if (strlen(units[i].name) == n && strncmp(text, units[i].name, n) == 0)
+                                unit = units[i].usec;
+                if (unit == 0)
+                        return -EINVAL;
+                text += n;
+
+                if (__builtin_mul_overflow(number, unit, &number) || __builtin_add_overflow(sum, number, &sum))
+                        return -ERANGE;
+                any = true;
+        }
+
+        if (!any)
+                return -EINVAL;
+
+        *ret = sum;
+        return 0;
+}
+
+const char *text_span(uint64_t usec, char buffer[static TEXT_SPAN_MAX]) {
+        if (usec < USEC_PER_SEC) {
+                snprintf(buffer, TEXT_SPAN_MAX, "%" PRIu64 "ms", usec / USEC_PER_MSEC);
+                return buffer;
+        }
+        if (usec < 60 * USEC_PER_SEC) {
+                uint64_t tenths = usec / (USEC_PER_SEC / 10);
+
+                if (tenths % 10 == 0)
+                        snprintf(buffer, TEXT_SPAN_MAX, "%" PRIu64 "s", tenths / 10);
+                else
+                        snprintf(buffer, TEXT_SPAN_MAX, "%" PRIu64 ".%" PRIu64 "s", tenths / 10, tenths % 10);
+                return buffer;
+        }
+
+        for (size_t i = 0; i < ELEMENTS(units); i++) {
+                uint64_t rest;
+
+                if (usec < units[i].usec)
+                        continue;
+                rest = usec % units[i].usec / units[i + 1].usec;
+                if (rest == 0)
+                        snprintf(buffer, TEXT_SPAN_MAX, "%" PRIu64 "%s", usec / units[i].usec, units[i].name);
+                else
+                        snprintf(buffer, TEXT_SPAN_MAX, "%" PRIu64 "%s %" PRIu64 "%s",
+                                 usec / units[i].usec, units[i].name, rest, units[i + 1].name);
+                break;
+        }
+
+        return buffer;
+}
+
+const char *text_time(uint64_t realtime_usec, char buffer[static TEXT_TIME_MAX]) {
+        time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
+        struct tm tm;
+        size_t n = 0;
+
+        if (gmtime_r(&seconds, &tm))
+                n = strftime(buffer, TEXT_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+        snprintf(buffer + n, TEXT_TIME_MAX - n, ".%03uZ",
+                 (unsigned) (realtime_usec % USEC_PER_SEC / USEC_PER_MSEC));
+
+        return buffer;
+}
