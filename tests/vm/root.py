@@ -1,0 +1,79 @@
+"""The guest's root: the host's own release, so that what is built here runs there."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import cache
+
+GUEST = Path(__file__).with_name("guest")
+
+PACKAGES = [
+    # a system
+    "systemd", "systemd-sysv", "kmod", "iproute2", "procps", "util-linux", "bsdextrautils", "python3",
+    "iputils-ping", "nftables", "strace",
+    # peers that others wrote
+    "lksctp-tools", "ncat", "socat", "net-tools",
+    # what sctpmon and its sanitized builds link
+    "libjansson4", "libmnl0", "libsystemd0", "libkmod2", "libinih1", "libncursesw6", "libcap2", "libsctp1",
+    "libasan8", "libubsan1",
+]
+
+# Units that would only disturb a test: work that starts by the clock, and logins on the console.
+MASKED = [
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
+    "fstrim.timer", "systemd-tmpfiles-clean.timer", "getty.target",
+]
+
+
+def _os_release():
+    lines = Path("/etc/os-release").read_text().splitlines()
+    return {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}
+
+
+def image(kernels):
+    """The ext4 image of a root with the modules of these kernels."""
+    suite = _os_release()["VERSION_CODENAME"]
+    tree = cache.entry(
+        "tree", [suite, *PACKAGES], lambda work: _install_packages(suite, work / "root")
+    )
+    ingredients = [tree, GUEST, Path(__file__), *(kernel.directory for kernel in kernels)]
+    ingredients = [item.name if item.parent == cache.ROOT else item for item in ingredients]
+    directory = cache.entry("image", ingredients, lambda work: _make_image(tree / "root", kernels, work))
+    return directory / "root.img"
+
+
+def _install_packages(suite, root):
+    # Debian has everything in main; of Ubuntu's components the tools need one more.
+    components = "main,universe" if _os_release()["ID"] == "ubuntu" else "main"
+    subprocess.run(
+        ["mmdebstrap", "--quiet", "--variant=apt", f"--components={components}",
+         f"--include={','.join(PACKAGES)}", suite, root],
+        check=True,
+    )
+
+
+def _make_image(tree, kernels, work):
+    root = work / "root"
+    subprocess.run(["cp", "--archive", "--reflink=auto", tree, root], check=True)
+    for kernel in kernels:
+        target = root / "usr/lib/modules" / kernel.modules.name
+        shutil.copytree(kernel.modules, target, symlinks=True)
+
+    lab = root / "usr/local/lib/lab"
+    lab.mkdir(parents=True)
+    shutil.copy(GUEST / "agent", lab)
+    shutil.copy(GUEST / "two-namespaces", lab)
+    shutil.copy(GUEST / "lab-agent.service", root / "etc/systemd/system")
+    subprocess.run(["systemctl", "--quiet", f"--root={root}", "enable", "lab-agent.service"], check=True)
+    subprocess.run(["systemctl", "--quiet", f"--root={root}", "mask", *MASKED], check=True)
+    (root / "etc/hostname").write_text("guest\n")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost guest\n::1 localhost\n")
+
+    size = int(subprocess.check_output(["du", "-sm", root]).split()[0]) + 300
+    subprocess.run(
+        ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum", "-m", "0",
+         "-E", "lazy_itable_init=1,root_owner=0:0", "-d", root, work / "root.img", f"{size}M"],
+        check=True,
+    )
+    shutil.rmtree(root)
