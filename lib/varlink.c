@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
+#include "clock.h"
 #include "varlink.h"
 
 /* The first allocation of a buffer. */
@@ -193,22 +193,15 @@ int varlink_reply_format(json_t *parameters, const char *error, bool continues, 
         return format(object, ret, ret_length);
 }
 
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
-}
-
 static uint64_t deadline_after(uint64_t timeout_usec) {
         uint64_t deadline;
 
-        return __builtin_add_overflow(now_usec(), timeout_usec, &deadline) ? UINT64_MAX : deadline;
+        return __builtin_add_overflow(clock_usec(CLOCK_MONOTONIC), timeout_usec, &deadline) ? UINT64_MAX : deadline;
 }
 
 static int wait_for(int fd, short events, uint64_t deadline) {
         for (;;) {
-                uint64_t now = now_usec();
+                uint64_t now = clock_usec(CLOCK_MONOTONIC);
                 uint64_t left = deadline > now ? deadline - now : 0;
                 struct timespec ts = {
                         .tv_sec = (time_t) (left / USEC_PER_SEC),
