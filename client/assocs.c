@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "assocs.h"
+#include "cells.h"
+#include "list.h"
+#include "watch.h"
+
+static void cell_state(struct grid *g, json_t *object) {
+        const char *state = member_string(object, "state");
+
+        if (state[0])
+                grid_put(g, strcmp(state, "established") == 0 ? STYLE_PLAIN : STYLE_WARNING, "%s", state);
+}
+
+/* "1/2": so many paths of so many are active */
+static void cell_paths(struct grid *g, json_t *object) {
+        json_t *paths = json_object_get(object, "paths"), *path;
+        enum style style = STYLE_PLAIN;
+        size_t active = 0, known = 0, i;
+
+        json_array_foreach(paths, i, path) {
+                const char *state = member_string(path, "state");
+
+                known += state[0] != '\0';
+                if (strcmp(state, "active") == 0)
+                        active++;
+                else if (strcmp(state, "inactive") == 0)
+                        style = STYLE_TROUBLE;
+                else if (state[0] && style == STYLE_PLAIN)
+                        style = STYLE_WARNING;
+        }
+        /* Kernels before 3.19 do not tell. */
+        if (known == 0)
+                grid_put(g, style, "?/%zu", json_array_size(paths));
+        else
+                grid_put(g, style, "%zu/%zu", active, json_array_size(paths));
+}
+
+static void cell_heartbeat(struct grid *g, json_t *object) {
+        json_t *ms = json_object_get(object, "heartbeatIntervalMs"), *jiffies = json_object_get(object, "heartbeatIntervalJiffies");
+        json_int_t value = json_integer_value(ms);
+
+        if (ms && value % 1000 == 0)
+                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "s", value / 1000);
+        else if (ms)
+                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "ms", value);
+        else if (jiffies)
+                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "jiffies", json_integer_value(jiffies));
+}
+
+static void cell_streams(struct grid *g, json_t *object) {
+        if (json_object_get(object, "inStreams"))
+                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+                         member_int(object, "inStreams"), member_int(object, "outStreams"));
+}
+
+const struct column association_columns[] = {
+        { .title = "ID", .member = "associationId", .right = true },
+        { .title = "LOCAL", .render = cell_local_ends },
+        { .title = "PEER", .render = cell_peer_ends },
+        { .title = "STATE", .render = cell_state },
+        { .title = "PATHS", .render = cell_paths, .right = true, .drop = 1 },
+        { .title = "TX", .member = "transmitQueueBytes", .right = true, .drop = 2 },
+        { .title = "RX", .member = "receiveQueueBytes", .right = true, .drop = 3 },
+        { .title = "RTX", .member = "retransmittedChunks", .right = true, .drop = 4 },
+        { .title = "HB", .render = cell_heartbeat, .right = true, .drop = 6 },
+        { .title = "STREAMS", .render = cell_streams, .right = true, .drop = 7 },
+        { .title = "UID", .member = "uid", .right = true, .when = WHEN_WIDE },
+        { .title = "USER", .render = cell_user, .drop = 5, .when = WHEN_TERMINAL },
+        { .title = "INODE", .member = "inode", .right = true, .drop = 8 },
+        { .title = "STYLE", .member = "style", .when = WHEN_WIDE },
+        { .title = "MAXRTX", .member = "maxRetransmissions", .right = true, .when = WHEN_WIDE },
+        { .title = "INITRTX", .member = "initRetransmissions", .right = true, .when = WHEN_WIDE },
+        { .title = "SHUTRTX", .member = "shutdownRetransmissions", .right = true, .when = WHEN_WIDE },
+        { .title = "WQUEUE", .member = "writeQueueBytes", .right = true, .when = WHEN_WIDE },
+        { .title = "SNDBUF", .member = "sendBufferBytes", .right = true, .when = WHEN_WIDE },
+        { .title = "RCVBUF", .member = "receiveBufferBytes", .right = true, .when = WHEN_WIDE },
+        { .title = "SINCE", .member = "observedSince", .when = WHEN_WIDE },
+        { .title = "CHANGED", .member = "lastChange", .when = WHEN_WIDE },
+        { .title = "NETNS", .member = "netns", .right = true, .drop = 9, .when = WHEN_DIFFERENT },
+};
+const size_t n_association_columns = ELEMENTS(association_columns);
+
+enum code verb_assocs(const struct options *o) {
+        static const struct list list = {
+                .listing = &listing_associations,
+                .columns = association_columns,
+                .n_columns = ELEMENTS(association_columns),
+                .state_name = association_state_name,
+                .singular = "association",
+                .plural = "associations",
+        };
+
+        return o->watch ? watch_run(o) : list_run(o, &list);
+}

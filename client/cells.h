@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "grid.h"
+#include "sctpctl.h"
+
+/* Cells of endpoints and associations that more than one verb shows. The grid's userdata are the
+ * options. */
+
+void cell_addresses(struct grid *g, json_t *object);
+void cell_local_ends(struct grid *g, json_t *object);
+/* The primary marked and first; on a terminal with the state of a path that is not active. */
+void cell_peer_ends(struct grid *g, json_t *object);
+void cell_user(struct grid *g, json_t *object);
+
+/* "10.0.0.1:5000,10.0.1.1:5000" of one side, the primary marked if asked for; malloc'ed. */
+char *ends_text(json_t *object, const char *addresses, const char *port, const char *primary);
+
+json_int_t member_int(json_t *object, const char *name);
+/* "" if it has none */
+const char *member_string(json_t *object, const char *name);
+
+/* How many there are of each state. */
+#define TALLY_STATES_MAX 8
+
+struct tally {
+        const char *(*state_name)(int state);
+        unsigned total, states[TALLY_STATES_MAX];
+};
+
+void tally_count(struct tally *t, json_t *object, int step);
+/* "3 associations: 2 established, 1 cookie_wait"; malloc'ed */
+char *tally_text(const struct tally *t, const char *singular, const char *plural);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cells.h"
+#include "list.h"
+#include "writer.h"
+
+struct run {
+        struct writer *writer;
+        struct tally tally;
+};
+
+static int handle(json_t *object, void *userdata) {
+        struct run *run = userdata;
+
+        tally_count(&run->tally, object, +1);
+        return writer_object(run->writer, object);
+}
+
+enum code list_run(const struct options *o, const struct list *list) {
+        _cleanup_(writer_free_p) struct writer *writer = NULL;
+        _cleanup_free_ char *legend = NULL;
+        struct run run = { .tally.state_name = list->state_name };
+        enum code code;
+        int r;
+
+        if (o->raw)
+                return source_raw(o, list->listing->table);
+
+        run.writer = writer = writer_new(o, WRITER_LIST, list->columns, list->n_columns);
+        if (!writer)
+                return say_out_of_memory();
+        code = source_list(o, list->listing, handle, &run);
+        if (code != CODE_DONE)
+                return code;
+        r = writer_finish(writer);
+        if (r == -ENOMEM)
+                return say_out_of_memory();
+        legend = tally_text(&run.tally, list->singular, list->plural);
+        if (legend)
+                writer_legend(o, "%s", legend);
+
+        if (run.tally.total == 0 && options_filtered(o)) {
+                say("No %s matches.", list->singular);
+                return CODE_NOT_THERE;
+        }
+        return CODE_DONE;
+}

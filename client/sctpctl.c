@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+
+#include "address.h"
+#include "pager.h"
+#include "plain.h"
+#include "sctpctl.h"
+#include "state.h"
+#include "text.h"
+
+#define OUTPUT_BUFFER_BYTES (64u * 1024u)
+/* A name of so few wrong letters was probably meant. */
+#define MISSPELLING_MAX 2u
+
+enum group {
+        FOR_ALL = 1 << 0,
+        FOR_TABLES = 1 << 1,            /* of the kernel: --raw, --root */
+        FOR_LISTS = 1 << 2,             /* with columns and filters */
+        FOR_WATCH = 1 << 3,
+};
+
+struct verb {
+        const char *name;
+        const char *help;
+        unsigned groups;
+        const char *(*state_name)(int state);   /* what --state= takes */
+        enum code (*run)(const struct options *o);
+};
+
+static const struct verb verbs[] = {
+        { "eps", "Listening endpoints, as /proc/net/sctp/eps has them", FOR_TABLES | FOR_LISTS,
+          endpoint_state_name, verb_eps },
+        { "assocs", "Associations; with --watch a live view of them", FOR_TABLES | FOR_LISTS | FOR_WATCH,
+          association_state_name, verb_assocs },
+        { "stats", "Counters of this host's SCTP, and what they mean", FOR_TABLES, NULL, verb_stats },
+        { "status", "What sctpmond is doing", 0, NULL, verb_status },
+};
+
+enum option_id {
+        OPTION_JSON = 256,
+        OPTION_NO_PAGER,
+        OPTION_NO_LEGEND,
+        OPTION_COLOR,
+        OPTION_WIDE,
+        OPTION_WATCH,
+        OPTION_PORT,
+        OPTION_LOCAL,
+        OPTION_PEER,
+        OPTION_STATE,
+        OPTION_NETNS,
+        OPTION_RAW,
+        OPTION_ROOT,
+        OPTION_SOCKET,
+        OPTION_VERSION,
+};
+
+static const struct option_text {
+        const char *name, *argument, *help;
+        int id;
+        unsigned groups;
+} option_texts[] = {
+        { "watch", NULL, "Follow the changes", OPTION_WATCH, FOR_WATCH },
+        { "port", "N", "With this port on either side", OPTION_PORT, FOR_LISTS },
+        { "local", "ADDR[:PORT]", "With this local address ([IPv6]:PORT)", OPTION_LOCAL, FOR_LISTS },
+        { "peer", "ADDR[:PORT]", "With this address of the peer", OPTION_PEER, FOR_LISTS },
+        { "state", "STATE", "In this state", OPTION_STATE, FOR_LISTS },
+        { "netns", "WHICH", "In this network namespace: all, host, NAME, pid:N, inode:N", OPTION_NETNS, FOR_LISTS },
+        { "wide", NULL, "All columns, nothing cut to fit the terminal", OPTION_WIDE, FOR_LISTS },
+        { "raw", NULL, "The kernel's own table, unchanged", OPTION_RAW, FOR_TABLES },
+        { "root", "DIR", "Of a saved tree with proc/net/sctp in it", OPTION_ROOT, FOR_TABLES },
+        { "json", "pretty|short|off", "Print JSON", OPTION_JSON, FOR_ALL },
+        { NULL, NULL, "JSON, pretty on a terminal", 'j', FOR_ALL },
+        { "no-legend", NULL, "No header and no totals", OPTION_NO_LEGEND, FOR_ALL },
+        { "no-pager", NULL, "Not through a pager", OPTION_NO_PAGER, FOR_ALL },
+        { "color", "auto|always|never", "Colour, for what is in trouble", OPTION_COLOR, FOR_ALL },
+        { "socket", "PATH", "Of sctpmond (" SCTPCTL_SOCKET ")", OPTION_SOCKET, FOR_ALL },
+        { "help", NULL, "This text", 'h', FOR_ALL },
+        { "version", NULL, "The version", OPTION_VERSION, FOR_ALL },
+};
+
+void say(const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        text = plain_vformat(format, ap);
+        va_end(ap);
+        (void) fflush(stdout);
+        fprintf(stderr, "sctpctl: %s\n", text ?: "out of memory");
+}
+
+enum code say_out_of_memory(void) {
+        say("out of memory");
+        return CODE_FAILED;
+}
+
+bool options_filtered(const struct options *o) {
+        return o->filter || (o->netns && strcmp(o->netns, "all") != 0);
+}
+
+static void print_options(unsigned groups) {
+        for (size_t i = 0; i < ELEMENTS(option_texts); i++) {
+                const struct option_text *t = option_texts + i;
+                char left[64], brief[3] = "";
+
+                if (!(t->groups & groups))
+                        continue;
+                if (t->id < 256)
+                        snprintf(brief, sizeof(brief), "-%c", t->id);
+                snprintf(left, sizeof(left), "%2s %s%s%s%s", brief, t->name ? "--" : "", t->name ?: "",
+                         t->argument ? "=" : "", t->argument ?: "");
+                printf("  %-28s %s\n", left, t->help);
+        }
+}
+
+static enum code help(const struct verb *verb) {
+        if (verb) {
+                printf("sctpctl %s [OPTION…]\n\n%s.\n", verb->name, verb->help);
+                if (verb->groups)
+                        printf("\n");
+                print_options(verb->groups);
+                if (verb->state_name) {
+                        printf("\nStates:");
+                        for (int i = 0; verb->state_name(i); i++)
+                                printf(" %s", verb->state_name(i));
+                        printf("\n");
+                }
+        } else {
+                printf("sctpctl VERB [OPTION…]\n\nThe state of SCTP on this host.\n\n");
+                for (size_t i = 0; i < ELEMENTS(verbs); i++)
+                        printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
+                printf("\nA verb's own options: sctpctl VERB --help\n");
+        }
+        printf("\n");
+        print_options(FOR_ALL);
+        printf("\nsctpctl(1) has the details.\n");
+        return CODE_DONE;
+}
+
+/* How many letters must be put in, taken out or changed to make `b` of `a`. */
+static unsigned misspelling(const char *a, const char *b) {
+        unsigned row[32];
+        size_t n = strlen(b);
+
+        if (n >= ELEMENTS(row))
+                return UINT32_MAX;
+        for (size_t j = 0; j <= n; j++)
+                row[j] = (unsigned) j;
+        for (size_t i = 0; a[i]; i++) {
+                unsigned diagonal = row[0]++;
+
+                for (size_t j = 0; j < n; j++) {
+                        unsigned above = row[j + 1];
+
+                        row[j + 1] = MIN(MIN(above, row[j]) + 1, diagonal + (a[i] != b[j]));
+                        diagonal = above;
+                }
+        }
+        return row[n];
+}
+
+/* The nearest name to a word that is none. */
+struct guess {
+        const char *word, *name;
+        unsigned distance;
+};
+
+static void guess_name(struct guess *g, const char *name) {
+        unsigned distance = misspelling(g->word, name);
+
+        if (distance > MISSPELLING_MAX || (g->name && distance >= g->distance) || distance >= strlen(name))
+                return;
+        g->name = name;
+        g->distance = distance;
+}
+
+static enum code unknown_verb(const char *word) {
+        struct guess guess = { .word = word };
+        char all[256] = "";
+
+        for (size_t i = 0; i < ELEMENTS(verbs); i++) {
+                guess_name(&guess, verbs[i].name);
+                snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i > 0 ? ", " : "", verbs[i].name);
+        }
+        say("There is no verb \"%s\". Verbs are: %s.", word, all);
+        if (guess.name)
+                say("Did you mean \"%s\"?", guess.name);
+        return CODE_USAGE;
+}
+
+static enum code unknown_option(const char *word) {
+        _cleanup_free_ char *name = NULL;
+        struct guess guess = {};
+
+        name = strndup(word + strspn(word, "-"), strcspn(word + strspn(word, "-"), "="));
+        if (!name)
+                return say_out_of_memory();
+        guess.word = name;
+        for (size_t i = 0; i < ELEMENTS(option_texts); i++)
+                if (option_texts[i].name)
+                        guess_name(&guess, option_texts[i].name);
+        say("There is no option %s; sctpctl VERB --help shows those there are.", word);
+        if (guess.name)
+                say("Did you mean --%s?", guess.name);
+        return CODE_USAGE;
+}
+
+static const struct option_text *option_text(int id) {
+        for (size_t i = 0; i < ELEMENTS(option_texts); i++)
+                if (option_texts[i].id == id)
+                        return option_texts + i;
+        return NULL;
+}
+
+/* What argv holds, before the verb is known. */
+struct arguments {
+        struct options *options;
+        unsigned groups;                /* of the options given */
+        const struct option_text *last[8 * sizeof(unsigned)];  /* an example for each */
+        const char *color, *state;
+        bool help, version;
+};
+
+static int filter_set(struct arguments *a, const char *name, json_t *value) {
+        struct options *o = a->options;
+
+        if (!o->filter)
+                o->filter = json_object();
+        return !value || !o->filter || json_object_set_new(o->filter, name, value) < 0 ? -ENOMEM : 0;
+}
+
+static int filter_end(struct arguments *a, const char *text, const char *address_name, const char *port_name) {
+        char buffer[ADDRESS_TEXT_MAX];
+        struct address_port end;
+        int r;
+
+        r = address_port_parse(text, &end);
+        if (r < 0)
+                return r;
+        r = filter_set(a, address_name, json_string(address_text(&end.address, buffer)));
+        if (r >= 0 && end.has_port)
+                r = filter_set(a, port_name, json_integer(end.port));
+        return r;
+}
+
+static int parse_output(const char *text, struct options *o) {
+        if (strcmp(text, "pretty") == 0)
+                o->output = OUTPUT_JSON_PRETTY;
+        else if (strcmp(text, "short") == 0)
+                o->output = OUTPUT_JSON_SHORT;
+        else if (strcmp(text, "off") == 0)
+                o->output = OUTPUT_TABLE;
+        else
+                return -EINVAL;
+        return 0;
+}
+
+/* -EINVAL: the value is none of those `*ret_allowed` tells */
+static int parse_option(struct arguments *a, enum option_id id, const char *value, const char **ret_allowed) {
+        struct options *o = a->options;
+        uint64_t number;
+
+        *ret_allowed = option_text((int) id)->argument;
+        switch (id) {
+
+        case OPTION_JSON:
+                return parse_output(value, o);
+
+        case OPTION_NO_PAGER:
+                o->pager = false;
+                return 0;
+
+        case OPTION_NO_LEGEND:
+                o->legend = false;
+                return 0;
+
+        case OPTION_COLOR:
+                a->color = value;
+                return strcmp(value, "auto") == 0 || strcmp(value, "always") == 0 || strcmp(value, "never") == 0 ? 0 : -EINVAL;
+
+        case OPTION_WIDE:
+                o->wide = true;
+                return 0;
+
+        case OPTION_WATCH:
+                o->watch = true;
+                return 0;
+
+        case OPTION_PORT:
+                *ret_allowed = "a number from 1 to 65535";
+                if (text_to_u64(value, strlen(value), 10, UINT16_MAX, &number) < 0 || number == 0)
+                        return -EINVAL;
+                return filter_set(a, "port", json_integer((json_int_t) number));
+
+        case OPTION_LOCAL:
+                *ret_allowed = "ADDR, ADDR:PORT or [IPv6]:PORT, in numbers";
+                return filter_end(a, value, "localAddress", "localPort");
+
+        case OPTION_PEER:
+                *ret_allowed = "ADDR, ADDR:PORT or [IPv6]:PORT, in numbers";
+                return filter_end(a, value, "peerAddress", "peerPort");
+
+        case OPTION_STATE:
+                a->state = value;
+                return filter_set(a, "state", json_string(value));
+
+        case OPTION_NETNS:
+                *ret_allowed = "all, host, NAME, pid:N or inode:N";
+                o->netns = value;
+                return value[0] ? 0 : -EINVAL;
+
+        case OPTION_RAW:
+                o->raw = true;
+                return 0;
+
+        case OPTION_ROOT:
+                o->root = value;
+                return value[0] ? 0 : -EINVAL;
+
+        case OPTION_SOCKET:
+                o->socket = value;
+                return value[0] ? 0 : -EINVAL;
+
+        case OPTION_VERSION:
+                a->version = true;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static enum code parse_arguments(struct arguments *a, int argc, char **argv) {
+        struct option options[ELEMENTS(option_texts) + 1] = {};
+        size_t n = 0;
+        int id;
+
+        for (size_t i = 0; i < ELEMENTS(option_texts); i++)
+                if (option_texts[i].name)
+                        options[n++] = (struct option) {
+                                .name = option_texts[i].name,
+                                .has_arg = option_texts[i].argument ? required_argument : no_argument,
+                                .val = option_texts[i].id,
+                        };
+
+        opterr = 0;
+        while ((id = getopt_long(argc, argv, ":jh", options, NULL)) >= 0) {
+                const struct option_text *text = option_text(id);
+                const char *allowed;
+                int r;
+
+                if (id == 'h') {
+                        a->help = true;
+                        continue;
+                }
+                if (id == 'j') {
+                        a->options->output = a->options->terminal ? OUTPUT_JSON_PRETTY : OUTPUT_JSON_SHORT;
+                        continue;
+                }
+                if (id == ':') {
+                        text = option_text(optopt);
+                        say("--%s= needs a value: %s", text->name, text->argument);
+                        return CODE_USAGE;
+                }
+                if (!text && optopt > 255) {
+                        say("--%s takes no value.", option_text(optopt)->name);
+                        return CODE_USAGE;
+                }
+                if (!text) {
+                        char brief[3] = { '-', (char) optopt, '\0' };
+
+                        return unknown_option(optopt ? brief : argv[optind - 1]);
+                }
+                for (unsigned bit = 0; text->groups >> bit; bit++)
+                        if (text->groups >> bit & 1)
+                                a->last[bit] = text;
+                a->groups |= text->groups;
+
+                r = parse_option(a, (enum option_id) id, optarg, &allowed);
+                if (r == -EINVAL) {
+                        say("--%s=%s: expected %s.", text->name, optarg, allowed);
+                        return CODE_USAGE;
+                }
+                if (r < 0)
+                        return say_out_of_memory();
+        }
+        return CODE_DONE;
+}
+
+static enum code check_state(const struct verb *verb, const char *state) {
+        struct guess guess = { .word = state };
+        char all[256] = "";
+
+        for (int i = 0; verb->state_name(i); i++) {
+                const char *name = verb->state_name(i);
+
+                if (strcmp(name, state) == 0)
+                        return CODE_DONE;
+                guess_name(&guess, name);
+                snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i > 0 ? ", " : "", name);
+        }
+        say("--state=%s: expected one of %s.", state, all);
+        if (guess.name)
+                say("Did you mean \"%s\"?", guess.name);
+        return CODE_USAGE;
+}
+
+/* Options that do not go with this verb, or with each other. */
+static enum code check_arguments(const struct arguments *a, const struct verb *verb) {
+        const struct options *o = a->options;
+        unsigned foreign = a->groups & ~(verb->groups | FOR_ALL);
+        const char *with = NULL;
+
+        if (foreign) {
+                say("sctpctl %s has no option --%s; sctpctl %s --help shows those it has.", verb->name,
+                    a->last[__builtin_ctz(foreign)]->name, verb->name);
+                return CODE_USAGE;
+        }
+        if (o->raw)
+                with = o->output != OUTPUT_TABLE ? "--json" : o->watch ? "--watch" : o->filter ? "filters" : o->netns ? "--netns" : NULL;
+        if (with) {
+                say("--raw prints the kernel's table as it is: not together with %s.", with);
+                return CODE_USAGE;
+        }
+        if (o->root)
+                with = o->watch ? "--watch" : o->netns ? "--netns" : NULL;
+        if (with) {
+                say("--root= is for a saved tree: not together with %s.", with);
+                return CODE_USAGE;
+        }
+        return a->state ? check_state(verb, a->state) : CODE_DONE;
+}
+
+static bool want_color(const char *word, bool terminal) {
+        const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+        if (word && strcmp(word, "auto") != 0)
+                return strcmp(word, "always") == 0;
+        return terminal && (!no_color || !no_color[0]) && term && strcmp(term, "dumb") != 0;
+}
+
+static enum code run(struct options *o, int argc, char **argv) {
+        struct arguments a = { .options = o };
+        const struct verb *verb = NULL;
+        enum code code;
+
+        code = parse_arguments(&a, argc, argv);
+        if (code != CODE_DONE)
+                return code;
+        if (a.version) {
+                printf("sctpctl " PACKAGE_VERSION "\n");
+                return CODE_DONE;
+        }
+        if (optind < argc) {
+                for (size_t i = 0; i < ELEMENTS(verbs); i++)
+                        if (strcmp(verbs[i].name, argv[optind]) == 0)
+                                verb = verbs + i;
+                if (!verb)
+                        return unknown_verb(argv[optind]);
+                optind++;
+        }
+        if (a.help || !verb)
+                return help(verb);
+        if (optind < argc) {
+                say("sctpctl %s takes options only: what is \"%s\"?", verb->name, argv[optind]);
+                return CODE_USAGE;
+        }
+        code = check_arguments(&a, verb);
+        if (code != CODE_DONE)
+                return code;
+
+        o->color = want_color(a.color, o->terminal);
+        return verb->run(o);
+}
+
+int main(int argc, char **argv) {
+        struct options o = {
+                .legend = true,
+                .pager = true,
+                .terminal = isatty(STDOUT_FILENO),
+                .socket = getenv("SCTPMON_SOCKET") ?: SCTPCTL_SOCKET,
+        };
+        enum code code;
+        bool broken;
+
+        (void) setlocale(LC_ALL, "");
+        /* A reader who has seen enough is no error: writes tell it by EPIPE. */
+        (void) signal(SIGPIPE, SIG_IGN);
+        (void) setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER_BYTES);
+
+        code = run(&o, argc, argv);
+
+        errno = 0;
+        broken = fflush(stdout) != 0;
+        if (broken && errno != EPIPE && code == CODE_DONE) {
+                say("Standard output: %s", strerror(errno));
+                code = CODE_FAILED;
+        }
+        pager_close();
+        json_decref(o.filter);
+        return (int) code;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "macro.h"
+
+#define SCTPCTL_SOCKET "/run/sctpmon/io.sctpmon.Monitor"
+
+/* What sctpctl exits with. */
+enum code {
+        CODE_DONE,
+        CODE_FAILED,
+        CODE_USAGE,
+        CODE_NOT_AVAILABLE,             /* the kernel has no SCTP */
+        CODE_NOT_THERE,                 /* a filter was given, nothing matched */
+        CODE_TIMED_OUT,
+};
+
+enum output {
+        OUTPUT_TABLE,
+        OUTPUT_JSON_PRETTY,
+        OUTPUT_JSON_SHORT,
+};
+
+struct options {
+        enum output output;
+        bool terminal;                  /* standard output is one */
+        bool color;
+        bool legend;
+        bool pager;
+        bool raw;
+        bool watch;
+        bool wide;
+        const char *socket;
+        const char *root;               /* NULL: this host */
+        const char *netns;              /* NULL: not asked for */
+        json_t *filter;                 /* the interface's Filter, without netns; NULL: nothing asked for */
+};
+
+/* Whether fewer rows than all were asked for. */
+bool options_filtered(const struct options *o);
+
+/* One line on standard error, "sctpctl: …"; safe on a terminal whatever the arguments hold. */
+void say(const char *format, ...) _printf_(1, 2);
+/* The usual last words. */
+enum code say_out_of_memory(void);
+
+enum code verb_eps(const struct options *o);
+enum code verb_assocs(const struct options *o);
+enum code verb_stats(const struct options *o);
+enum code verb_status(const struct options *o);

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "json.h"
+#include "netns.h"
+#include "scan.h"
+#include "source.h"
+#include "text.h"
+
+#define INTERFACE "io.sctpmon.Monitor."
+/* At least 64 KiB: kernels 4.19 to 5.11 may leak a reference when a read ends before the table's page does. */
+#define RAW_READ_BYTES (256u * 1024u)
+/* Of malformed rows, so many are named. */
+#define COMPLAINTS_SHOWN_MAX 5u
+
+static json_t *endpoint_object(const struct snapshot *s, const struct filter *f, uint32_t index) {
+        const struct endpoint *e = snapshot_endpoints(s) + index;
+
+        return filter_endpoint(f, s, e) ? json_endpoint(s, e) : json_null();
+}
+
+static json_t *association_object(const struct snapshot *s, const struct filter *f, uint32_t index) {
+        const struct association *a = snapshot_associations(s) + index;
+
+        return filter_association(f, s, a) ? json_association(s, a) : json_null();
+}
+
+static uint32_t endpoint_count(const struct snapshot *s) {
+        return snapshot_head(s)->n_endpoints;
+}
+
+static uint32_t association_count(const struct snapshot *s) {
+        return snapshot_head(s)->n_associations;
+}
+
+const struct listing listing_endpoints = {
+        .method = INTERFACE "ListEndpoints",
+        .member = "endpoint",
+        .subject = FILTER_ENDPOINTS,
+        .table = SOURCE_EPS,
+        .object = endpoint_object,
+        .count = endpoint_count,
+};
+
+const struct listing listing_associations = {
+        .method = INTERFACE "ListAssociations",
+        .member = "association",
+        .subject = FILTER_ASSOCIATIONS,
+        .table = SOURCE_ASSOCS,
+        .object = association_object,
+        .count = association_count,
+};
+
+/* The daemon */
+
+int source_connect(const struct options *o, struct varlink_client **ret) {
+        return varlink_client_connect(o->socket, ret);
+}
+
+static void say_group(const char *path) {
+        struct stat st;
+        struct group *group;
+
+        group = stat(path, &st) < 0 ? NULL : getgrgid(st.st_gid);
+        say("The group that may: %s. For your user: usermod --append --groups %s USER, then log in again.",
+            group ? group->gr_name : "sctpmon", group ? group->gr_name : "sctpmon");
+}
+
+void source_say_no_daemon(const struct options *o, int error, const char *instead) {
+        bool forbidden = error == -EACCES || error == -EPERM;
+
+        say("%s (%s: %s)%s%s", forbidden ? "You may not use sctpmond's socket" :
+                               error == -ENOENT || error == -ECONNREFUSED ? "sctpmond is not running" : "sctpmond cannot be reached",
+            o->socket, strerror(-error), instead ? "; " : ".", instead ?: "");
+        if (forbidden)
+                say_group(o->socket);
+        else
+                say("To start it: systemctl start sctpmond");
+}
+
+enum code source_say_failure(const struct options *o, int error) {
+        char span[TEXT_SPAN_MAX];
+
+        switch (-error) {
+
+        case ENOMEM:
+                return say_out_of_memory();
+
+        case ETIMEDOUT:
+                say("sctpmond has not answered within %s.", text_span(SOURCE_REPLY_TIMEOUT_USEC, span));
+                break;
+
+        case ECONNRESET:
+        case EPIPE:
+                say("sctpmond closed the connection before its answer was complete.");
+                break;
+
+        case EMSGSIZE:
+        case EBADMSG:
+                say("What listens at %s does not speak Varlink as sctpmond does.", o->socket);
+                break;
+
+        default:
+                say("The connection to sctpmond failed: %s", strerror(-error));
+        }
+        say("See: systemctl status sctpmond. The kernel's own table, without sctpmond: --raw");
+        return error == -ETIMEDOUT ? CODE_TIMED_OUT : CODE_FAILED;
+}
+
+static const char *parameter(const struct varlink_reply *reply, const char *name) {
+        return json_string_value(json_object_get(reply->parameters, name)) ?: "(it does not say)";
+}
+
+enum code source_say_error(const struct varlink_reply *reply) {
+        const char *error = reply->error;
+        json_t *lost;
+
+        if (strcmp(error, INTERFACE "SctpNotAvailable") == 0) {
+                say("SCTP is not available: %s", parameter(reply, "reason"));
+                say("%s", parameter(reply, "advice"));
+                return CODE_NOT_AVAILABLE;
+        }
+        if (strcmp(error, INTERFACE "NamespaceNotFound") == 0) {
+                say("sctpmond knows no network namespace %s. Those with a name: ip netns list", parameter(reply, "netns"));
+                return CODE_NOT_THERE;
+        }
+        if (strcmp(error, INTERFACE "NoSnapshot") == 0) {
+                say("sctpmond has not been able to read the kernel's tables yet: %s", parameter(reply, "reason"));
+                say("See: sctpctl status");
+                return CODE_FAILED;
+        }
+        if (strcmp(error, INTERFACE "Overrun") == 0) {
+                lost = json_object_get(reply->parameters, "lost");
+                say("This was read too slowly: sctpmond gave up, %" JSON_INTEGER_FORMAT " replies were not sent.",
+                    json_integer_value(lost));
+                return CODE_FAILED;
+        }
+        if (strncmp(error, "org.varlink.service.", 20) == 0)
+                say("sctpmond does not understand this sctpctl (%s): are both of one version? See: sctpctl --version, sctpctl status",
+                    error);
+        else
+                say("sctpmond answered with an error: %s", error);
+        return CODE_FAILED;
+}
+
+/* Figures are told to be old when a person could take them for new. */
+static void say_age(json_t *scan) {
+        json_int_t age = json_integer_value(json_object_get(scan, "ageMs"));
+        char span[TEXT_SPAN_MAX];
+
+        if (json_is_true(json_object_get(scan, "stale")))
+                say("The newest scan is not finished; these figures are %s old.", text_span((uint64_t) MAX(age, 0) * USEC_PER_MSEC, span));
+        else if (age > 1000)
+                say("These figures are %s old.", text_span((uint64_t) age * USEC_PER_MSEC, span));
+}
+
+/* One call with one answer. */
+static enum code ask(const struct options *o, struct varlink_client *c, const char *method, json_t **ret) {
+        _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+        int r;
+
+        r = varlink_client_send(c, method, NULL, false);
+        if (r >= 0)
+                r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
+        if (r < 0)
+                return source_say_failure(o, r);
+        if (reply.error)
+                return source_say_error(&reply);
+        if (!reply.parameters)
+                return source_say_failure(o, -EBADMSG);
+        *ret = json_incref(reply.parameters);
+        return CODE_DONE;
+}
+
+static json_t *call_parameters(const struct options *o) {
+        _cleanup_(json_decref_p) json_t *filter = NULL, *parameters = NULL;
+
+        filter = o->filter ? json_copy(o->filter) : json_object();
+        parameters = json_object();
+        if (!filter || !parameters)
+                return NULL;
+        if (o->netns && json_object_set_new(filter, "netns", json_string(o->netns)) < 0)
+                return NULL;
+        if (json_object_size(filter) > 0 && json_object_set(parameters, "filter", filter) < 0)
+                return NULL;
+        return steal_ptr(parameters);
+}
+
+static enum code list_from_daemon(const struct options *o, struct varlink_client *c, const struct listing *l,
+                                  source_handler handler, void *userdata) {
+        _cleanup_(json_decref_p) json_t *parameters = NULL;
+        int r;
+
+        parameters = call_parameters(o);
+        if (!parameters)
+                return say_out_of_memory();
+        r = varlink_client_send(c, l->method, parameters, true);
+        if (r < 0)
+                return source_say_failure(o, r);
+
+        for (;;) {
+                _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+                json_t *object;
+
+                r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
+                if (r < 0)
+                        return source_say_failure(o, r);
+                if (reply.error)
+                        return source_say_error(&reply);
+
+                object = json_object_get(reply.parameters, l->member);
+                if (json_is_object(object)) {
+                        r = handler(object, userdata);
+                        if (r < 0)
+                                return r == -EPIPE ? CODE_DONE : say_out_of_memory();
+                }
+                if (!reply.continues) {
+                        say_age(json_object_get(reply.parameters, "scan"));
+                        return CODE_DONE;
+                }
+        }
+}
+
+/* This host, or a saved tree */
+
+static uint64_t now_monotonic(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+}
+
+static void say_sources(const struct snapshot *s) {
+        const struct snapshot_head *head = snapshot_head(s);
+        uint32_t shown = MIN(head->n_complaints, COMPLAINTS_SHOWN_MAX);
+
+        for (int i = 0; i < _SOURCE_MAX; i++)
+                if (head->sources[i].result == SOURCE_FAILED)
+                        say("%s could not be read: %s", source_name((enum source) i), head->sources[i].text);
+        for (uint32_t i = 0; i < shown; i++) {
+                const struct complaint *c = snapshot_complaints(s) + i;
+
+                say("%s, line %" PRIu32 ", is left out: %s", c->file, c->line, c->text);
+        }
+        if (head->malformed > shown)
+                say("%" PRIu64 " more rows are left out.", head->malformed - shown);
+}
+
+static enum code check_place(const struct options *o) {
+        uint64_t netns, self;
+        struct stat st;
+        bool all;
+        int r;
+
+        if (o->root) {
+                r = stat(o->root, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+                if (r > 0)
+                        say("%s: %s", o->root, strerror(r));
+                return r > 0 ? CODE_FAILED : CODE_DONE;
+        }
+        if (!o->netns)
+                return CODE_DONE;
+
+        r = netns_resolve(o->netns, &all, &netns);
+        if (r < 0) {
+                say("Network namespace %s: %s", o->netns, r == -EINVAL ? "expected all, host, NAME, pid:N or inode:N" : strerror(-r));
+                return r == -EINVAL ? CODE_USAGE : r == -ENOENT ? CODE_NOT_THERE : CODE_FAILED;
+        }
+        r = netns_self(&self);
+        if (!all && (r < 0 || self != netns)) {
+                say("Without sctpmond only this process's own network namespace can be read. In another one: ip netns exec NAME sctpctl …");
+                return CODE_FAILED;
+        }
+        return CODE_DONE;
+}
+
+static enum code scan_here(const struct options *o, enum source table, struct snapshot **ret) {
+        struct scan_options options = { .root = o->root, .serial = 1 };
+        _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
+        const struct snapshot_head *head;
+        enum code code;
+        int r;
+
+        code = check_place(o);
+        if (code != CODE_DONE)
+                return code;
+        r = scan_run(&options, &s);
+        if (r < 0) {
+                say("The kernel's tables cannot be read: %s", strerror(-r));
+                return CODE_FAILED;
+        }
+        head = snapshot_head(s);
+        if (!head->available) {
+                say("SCTP is not available: %s", head->reason);
+                if (head->advice[0])
+                        say("%s", head->advice);
+                return CODE_NOT_AVAILABLE;
+        }
+        say_sources(s);
+        if (head->sources[table].result != SOURCE_READ)
+                return CODE_FAILED;
+        *ret = steal_ptr(s);
+        return CODE_DONE;
+}
+
+static enum code list_from_here(const struct options *o, const struct listing *l, source_handler handler, void *userdata) {
+        _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
+        _cleanup_(json_decref_p) json_t *scan = NULL;
+        struct filter filter = FILTER_ANY;
+        enum code code;
+        const char *field;
+
+        if (o->filter && filter_from_json(o->filter, l->subject, &filter, &field) < 0) {
+                say("The filter is not understood: %s", field);
+                return CODE_USAGE;
+        }
+        code = scan_here(o, l->table, &s);
+        if (code != CODE_DONE)
+                return code;
+
+        for (uint32_t i = 0; i < l->count(s); i++) {
+                _cleanup_(json_decref_p) json_t *object = NULL;
+                int r;
+
+                object = l->object(s, &filter, i);
+                if (json_is_null(object))
+                        continue;
+                r = object ? handler(object, userdata) : -ENOMEM;
+                if (r < 0)
+                        return r == -EPIPE ? CODE_DONE : say_out_of_memory();
+        }
+        if (!o->root) {
+                scan = json_scan(s, now_monotonic(), false);
+                say_age(scan);
+        }
+        return CODE_DONE;
+}
+
+/* Either. Returns whether the daemon is to be asked. */
+static bool use_daemon(const struct options *o, struct varlink_client **ret) {
+        int r;
+
+        if (o->root)
+                return false;
+        r = source_connect(o, ret);
+        if (r < 0)
+                source_say_no_daemon(o, r, "reading this host's tables without it: no times, no history.");
+        return r >= 0;
+}
+
+enum code source_list(const struct options *o, const struct listing *l, source_handler handler, void *userdata) {
+        _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
+
+        if (use_daemon(o, &c))
+                return list_from_daemon(o, c, l, handler, userdata);
+        return list_from_here(o, l, handler, userdata);
+}
+
+static json_t *counters_object(const struct options *o, const struct snapshot *s) {
+        _cleanup_(json_decref_p) json_t *object = NULL;
+
+        object = json_object();
+        if (!object)
+                return NULL;
+        if (!o->root && json_set_u64(object, "netns", snapshot_head(s)->netns) < 0)
+                return NULL;
+        if (json_object_set_new(object, "counters", json_counters(s)) < 0 ||
+            json_object_set_new(object, "scan", json_scan(s, now_monotonic(), false)) < 0)
+                return NULL;
+        return steal_ptr(object);
+}
+
+enum code source_counters(const struct options *o, json_t **ret) {
+        _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
+        _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
+        json_t *object;
+        enum code code;
+
+        if (use_daemon(o, &c)) {
+                code = ask(o, c, INTERFACE "GetCounters", &object);
+                if (code != CODE_DONE)
+                        return code;
+        } else {
+                code = scan_here(o, SOURCE_SNMP, &s);
+                if (code != CODE_DONE)
+                        return code;
+                object = counters_object(o, s);
+                if (!object)
+                        return say_out_of_memory();
+        }
+        if (!o->root)
+                say_age(json_object_get(object, "scan"));
+        *ret = object;
+        return CODE_DONE;
+}
+
+enum code source_status(const struct options *o, json_t **ret) {
+        _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
+        int r;
+
+        r = source_connect(o, &c);
+        if (r < 0) {
+                source_say_no_daemon(o, r, NULL);
+                return CODE_FAILED;
+        }
+        return ask(o, c, INTERFACE "GetStatus", ret);
+}
+
+/* The kernel's own text */
+
+static enum code copy_out(int fd, const char *path) {
+        _cleanup_free_ char *buffer = NULL;
+
+        buffer = malloc(RAW_READ_BYTES);
+        if (!buffer)
+                return say_out_of_memory();
+        for (;;) {
+                ssize_t n, m;
+
+                n = read(fd, buffer, RAW_READ_BYTES);
+                if (n == 0)
+                        return CODE_DONE;
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0) {
+                        say("%s: %s", path, strerror(errno));
+                        return CODE_FAILED;
+                }
+                for (ssize_t done = 0; done < n; done += m) {
+                        m = write(STDOUT_FILENO, buffer + done, (size_t) (n - done));
+                        if (m < 0 && errno == EINTR)
+                                m = 0;
+                        else if (m < 0 && errno == EPIPE)
+                                return CODE_DONE;
+                        else if (m < 0) {
+                                say("Standard output: %s", strerror(errno));
+                                return CODE_FAILED;
+                        }
+                }
+        }
+}
+
+enum code source_raw(const struct options *o, enum source table) {
+        _cleanup_close_ int fd = -EBADF;
+        char path[PATH_MAX];
+
+        if ((size_t) snprintf(path, sizeof(path), "%s/proc/net/sctp/%s", o->root ?: "", source_name(table)) >= sizeof(path)) {
+                say("--root=: %s", strerror(ENAMETOOLONG));
+                return CODE_FAILED;
+        }
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+                bool missing = errno == ENOENT;
+
+                say("%s: %s", path, strerror(errno));
+                if (missing && !o->root)
+                        say("The kernel has not loaded SCTP. sctpmond does so when it starts: systemctl start sctpmond");
+                return missing ? CODE_NOT_AVAILABLE : CODE_FAILED;
+        }
+        return copy_out(fd, path);
+}

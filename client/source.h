@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "filter.h"
+#include "sctpctl.h"
+#include "varlink.h"
+
+/* Where the facts come from: the daemon; without it, or without the right to its socket, this host's
+ * own tables; or a saved tree. What comes out are the interface's objects in each case. Everything that
+ * goes wrong is said here. */
+
+/* How long the daemon may leave us without its next reply. It waits half a second for a scan. */
+#define SOURCE_REPLY_TIMEOUT_USEC (5 * USEC_PER_SEC)
+
+/* What can be listed. */
+struct listing {
+        const char *method;             /* "ListEndpoints" */
+        const char *member;             /* of its replies: "endpoint" */
+        enum filter_subject subject;
+        enum source table;              /* without it there is no list */
+        uint32_t (*count)(const struct snapshot *s);
+        /* JSON null: filtered out; NULL: out of memory */
+        json_t *(*object)(const struct snapshot *s, const struct filter *f, uint32_t index);
+};
+
+extern const struct listing listing_endpoints, listing_associations;
+
+/* Called for each object, which stays the caller's. Negative ends the listing. */
+typedef int (*source_handler)(json_t *object, void *userdata);
+
+enum code source_list(const struct options *o, const struct listing *l, source_handler handler, void *userdata);
+
+/* The reply of GetCounters. */
+enum code source_counters(const struct options *o, json_t **ret);
+/* The reply of GetStatus, which the daemon alone can give. */
+enum code source_status(const struct options *o, json_t **ret);
+
+/* The kernel's own table, byte for byte. */
+enum code source_raw(const struct options *o, enum source table);
+
+/* Connects to the daemon. Silent: -errno of connect(). */
+int source_connect(const struct options *o, struct varlink_client **ret);
+/* Says why that failed and what to do about it. With `instead`, what is done meanwhile. */
+void source_say_no_daemon(const struct options *o, int error, const char *instead);
+/* Says that a conversation failed: an errno of varlink_client_receive(), or the error in a reply. */
+enum code source_say_failure(const struct options *o, int error);
+enum code source_say_error(const struct varlink_reply *reply);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "sctpctl.h"
+
+/* Follows the interface's Monitor until a signal, a key or a broken pipe ends it: a view that fills the
+ * terminal, or a line for each change. */
+enum code watch_run(const struct options *o);
