@@ -12,6 +12,11 @@
 
 #define CONFIG_INTERVAL_USEC_MIN        (100 * USEC_PER_MSEC)
 #define CONFIG_INTERVAL_USEC_MAX        (3600 * USEC_PER_SEC)
+#define CONFIG_SCAN_WAIT_USEC_MIN       USEC_PER_MSEC
+#define CONFIG_SCAN_WAIT_USEC_MAX       (60 * USEC_PER_SEC)
+#define CONFIG_SCAN_TIMEOUT_USEC_MIN    USEC_PER_SEC
+#define CONFIG_SCAN_TIMEOUT_USEC_MAX    (3600 * USEC_PER_SEC)
+#define CONFIG_FILE_MAX                 (64u * 1024u)
 #define CONFIG_MESSAGE_MAX              512
 
 struct config {
@@ -35,5 +40,9 @@ struct config {
 int config_load(const char *path, struct config *config, char message[static CONFIG_MESSAGE_MAX]);
 
 /* Sets one value by its name, "Interval" or on the command line "interval". -ENOENT: no such name;
- * -EINVAL, -ERANGE: `message` says what is allowed. */
+ * -EINVAL, -ERANGE: `message` says what is allowed ("interval=0 is out of range: 100ms to 1h"). */
 int config_set(struct config *config, const char *name, const char *value, char message[static CONFIG_MESSAGE_MAX]);
+
+/* The settings one by one, for the command line: name of the option ("scan-wait") or NULL after the
+ * last, what to call its value in --help ("TIME"), and what it is for. */
+const char *config_option(size_t index, const char **ret_value, const char **ret_help);

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "log.h"
+#include "text.h"
+
+#define SECTION "Monitor"
+
+#define SAY(message, ...) log_compose(message, CONFIG_MESSAGE_MAX, __VA_ARGS__)
+
+enum kind {
+        SPAN,                   /* uint64_t, microseconds */
+        PERCENT,                /* unsigned */
+        BOOLEAN,                /* bool */
+};
+
+static const struct setting {
+        const char *name, *option;
+        enum kind kind;
+        size_t offset;
+        uint64_t min, max;
+        const char *help;
+} settings[] = {
+        {
+                "Interval", "interval", SPAN, offsetof(struct config, interval_usec),
+                CONFIG_INTERVAL_USEC_MIN, CONFIG_INTERVAL_USEC_MAX,
+                "from one look at the kernel to the next (1s)",
+        },
+        {
+                "ScanWait", "scan-wait", SPAN, offsetof(struct config, scan_wait_usec),
+                CONFIG_SCAN_WAIT_USEC_MIN, CONFIG_SCAN_WAIT_USEC_MAX,
+                "how long a caller waits for a fresh look (500ms)",
+        },
+        {
+                "ScanTimeout", "scan-timeout", SPAN, offsetof(struct config, scan_timeout_usec),
+                CONFIG_SCAN_TIMEOUT_USEC_MIN, CONFIG_SCAN_TIMEOUT_USEC_MAX,
+                "after which a look is reported as stuck (1min)",
+        },
+        {
+                "CpuShare", "cpu-share", PERCENT, offsetof(struct config, cpu_share_percent),
+                1, 100,
+                "of one CPU that looking may take (5%)",
+        },
+        {
+                "LoadModule", "load-module", BOOLEAN, offsetof(struct config, load_module),
+                0, 1,
+                "whether to load the sctp module (yes)",
+        },
+};
+
+static int parse_boolean(const char *text, bool *ret) {
+        static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off", "0" };
+
+        for (size_t i = 0; i < ELEMENTS(yes); i++) {
+                if (strcasecmp(text, yes[i]) == 0) {
+                        *ret = true;
+                        return 0;
+                }
+                if (strcasecmp(text, no[i]) == 0) {
+                        *ret = false;
+                        return 0;
+                }
+        }
+
+        return -EINVAL;
+}
+
+/* "100ms to 1h" */
+static const char *allowed(const struct setting *s, char *buffer, size_t size) {
+        char min[TEXT_SPAN_MAX], max[TEXT_SPAN_MAX];
+
+        switch (s->kind) {
+        case SPAN:
+                snprintf(buffer, size, "%s to %s", text_span(s->min, min), text_span(s->max, max));
+                break;
+        case PERCENT:
+                snprintf(buffer, size, "%lu%% to %lu%%", (unsigned long) s->min, (unsigned long) s->max);
+                break;
+        case BOOLEAN:
+                snprintf(buffer, size, "yes or no");
+                break;
+        }
+
+        return buffer;
+}
+
+static const char *expected(const struct setting *s) {
+        switch (s->kind) {
+        case SPAN:
+                return "a time such as 500ms, 2s or 1min 30s";
+        case PERCENT:
+                return "a percentage such as 5%";
+        case BOOLEAN:
+                return "yes or no";
+        }
+
+        return "";
+}
+
+/* `name` is what the person called it. */
+static int set(const struct setting *s, const char *name, const char *value, struct config *config,
+               char message[static CONFIG_MESSAGE_MAX]) {
+        void *member = (char *) config + s->offset;
+        _cleanup_free_ char *escaped = NULL;
+        char range[2 * TEXT_SPAN_MAX + 8];
+        uint64_t number = 0;
+        bool flag = false;
+        size_t n = strlen(value);
+        int r = 0;
+
+        switch (s->kind) {
+        case SPAN:
+                r = text_to_usec(value, &number);
+                break;
+        case PERCENT:
+                if (n > 0 && value[n - 1] == '%')
+                        n--;
+                r = text_to_u64(value, n, 10, UINT32_MAX, &number);
+                break;
+        case BOOLEAN:
+                r = parse_boolean(value, &flag);
+                number = flag;
+                break;
+        }
+        if (r >= 0 && (number < s->min || number > s->max))
+                r = -ERANGE;
+        if (r < 0) {
+                escaped = text_escape(value, strlen(value));
+                if (r == -ERANGE)
+                        SAY(message, "%s=%.100s is out of range: %s", name, escaped ?: "", allowed(s, range, sizeof(range)));
+                else if (s->kind == BOOLEAN)
+                        SAY(message, "%s=%.100s is neither yes nor no", name, escaped ?: "");
+                else
+                        SAY(message, "%s=%.100s is not %s (%s)", name, escaped ?: "", expected(s), allowed(s, range, sizeof(range)));
+                return r;
+        }
+
+        switch (s->kind) {
+        case SPAN:
+                *(uint64_t *) member = number;
+                break;
+        case PERCENT:
+                *(unsigned *) member = (unsigned) number;
+                break;
+        case BOOLEAN:
+                *(bool *) member = flag;
+                break;
+        }
+
+        return 0;
+}
+
+int config_set(struct config *config, const char *name, const char *value, char message[static CONFIG_MESSAGE_MAX]) {
+        for (size_t i = 0; i < ELEMENTS(settings); i++)
+                if (strcmp(name, settings[i].name) == 0 || strcmp(name, settings[i].option) == 0)
+                        return set(&settings[i], name, value, config, message);
+
+        SAY(message, "there is no setting %s", name);
+        return -ENOENT;
+}
+
+const char *config_option(size_t index, const char **ret_value, const char **ret_help) {
+        static const char *const values[] = { [SPAN] = "TIME", [PERCENT] = "PERCENT", [BOOLEAN] = "BOOL" };
+
+        if (index >= ELEMENTS(settings))
+                return NULL;
+
+        *ret_value = values[settings[index].kind];
+        *ret_help = settings[index].help;
+        return settings[index].option;
+}
+
+/* One file on its way through inih. */
+struct parse {
+        const char *path;               /* escaped */
+        const char *next, *end;         /* of the text not yet handed over */
+        unsigned line;                  /* last handed over, from 1 */
+        struct config *config;
+        int error;                      /* once there is one, the rest is not looked at */
+        char *message;
+};
+
+/* Hands over one line at a time, so that handle_setting() knows which it is in. inih cuts lines that are
+ * longer than its own limit and reads the rest as another line: such ones are refused here. */
+static char *read_line(char *buffer, int size, void *userdata) {
+        struct parse *p = userdata;
+        const char *end;
+        size_t n;
+
+        if (p->error < 0 || p->next == p->end)
+                return NULL;
+
+        p->line++;
+        end = memchr(p->next, '\n', (size_t) (p->end - p->next)) ?: p->end;
+        /* An indented line is a continuation to inih, but just a line to people. */
+        while (p->next < end && (*p->next == ' ' || *p->next == '\t'))
+                p->next++;
+        n = (size_t) (end - p->next);
+        if (n + 2 > (size_t) size) {
+                SAY(p->message, "%s:%u: the line is too long: at most %d bytes", p->path, p->line, size - 2);
+                p->error = -E2BIG;
+                return NULL;
+        }
+
+        memcpy(buffer, p->next, n);
+        buffer[n] = '\n';
+        buffer[n + 1] = '\0';
+        p->next = end < p->end ? end + 1 : end;
+
+        return buffer;
+}
+
+static int handle_setting(void *userdata, const char *section, const char *name, const char *value) {
+        char reason[CONFIG_MESSAGE_MAX], known[160] = "";
+        struct parse *p = userdata;
+        _cleanup_free_ char *escaped = NULL;
+
+        if (p->error < 0)
+                return 1;
+
+        if (strcmp(section, SECTION) != 0) {
+                escaped = text_escape(section, strlen(section));
+                if (*section)
+                        SAY(p->message, "%s:%u: there is no section [%s]: only [" SECTION "]", p->path, p->line, escaped ?: "");
+                else
+                        SAY(p->message, "%s:%u: settings come after a line [" SECTION "]", p->path, p->line);
+                p->error = -EINVAL;
+                return 1;
+        }
+
+        for (size_t i = 0; i < ELEMENTS(settings); i++) {
+                if (strcmp(name, settings[i].name) == 0) {
+                        p->error = set(&settings[i], name, value, p->config, reason);
+                        if (p->error < 0)
+                                SAY(p->message, "%s:%u: %s", p->path, p->line, reason);
+                        return 1;
+                }
+                snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "", settings[i].name);
+        }
+
+        escaped = text_escape(name, strlen(name));
+        SAY(p->message, "%s:%u: there is no setting %.100s: only %s", p->path, p->line, escaped ?: "", known);
+        p->error = -EINVAL;
+        return 1;
+}
+
+/* The whole file, malloc'ed. *ret_size is 0 if there is none. */
+static int read_file(const char *path, char **ret, size_t *ret_size, const char **ret_problem) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_free_ char *text = malloc(CONFIG_FILE_MAX + 1);
+        struct stat st;
+        size_t size = 0;
+
+        *ret_problem = NULL;
+        if (!text)
+                return -ENOMEM;
+        if (fd < 0 && errno == ENOENT) {
+                *ret = steal_ptr(text);
+                *ret_size = 0;
+                return 0;
+        }
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        /* A link to /dev/null masks a file, as with systemd. */
+        if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
+                *ret_problem = S_ISDIR(st.st_mode) ? "it is a directory" : "it is not a regular file";
+                return -EINVAL;
+        }
+
+        for (;;) {
+                ssize_t n = read(fd, text + size, CONFIG_FILE_MAX + 1 - size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                size += (size_t) n;
+                if (size > CONFIG_FILE_MAX) {
+                        *ret_problem = "it is larger than 64 KiB";
+                        return -E2BIG;
+                }
+        }
+
+        *ret = steal_ptr(text);
+        *ret_size = size;
+        return 0;
+}
+
+static int load_file(const char *path, struct config *config, char message[static CONFIG_MESSAGE_MAX]) {
+        _cleanup_free_ char *shown = text_escape(path, strlen(path)), *text = NULL;
+        struct parse p = { .path = shown ?: "", .config = config, .message = message };
+        const char *problem, *nul;
+        size_t size;
+        int r;
+
+        r = read_file(path, &text, &size, &problem);
+        if (r < 0) {
+                SAY(message, "%s: cannot be read: %s", p.path, problem ?: strerror(-r));
+                return r;
+        }
+
+        nul = memchr(text, '\0', size);
+        if (nul) {
+                unsigned line = 1;
+
+                for (const char *c = text; c < nul; c++)
+                        line += *c == '\n';
+                SAY(message, "%s:%u: there is a NUL byte: this is no text file", p.path, line);
+                return -EINVAL;
+        }
+
+        p.next = text;
+        p.end = text + size;
+        /* A byte order mark, which inih skips only where it was built to. */
+        if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+                p.next += 3;
+
+        r = ini_parse_stream(read_line, &p, handle_setting, &p);
+        /* A line number. inih goes on after a line that it cannot read, so ours may be a later one. */
+        if (r > 0 && (p.error == 0 || (unsigned) r < p.line)) {
+                SAY(message, "%s:%d: this is neither NAME=VALUE nor [" SECTION "] nor a comment", p.path, r);
+                return -EINVAL;
+        }
+        if (r < 0) {
+                SAY(message, "%s: cannot be read: %s", p.path, strerror(ENOMEM));
+                return -ENOMEM;
+        }
+
+        return p.error;
+}
+
+static int is_drop_in(const struct dirent *e) {
+        size_t n = strlen(e->d_name);
+
+        return e->d_name[0] != '.' && n > strlen(".conf") && strcmp(e->d_name + n - strlen(".conf"), ".conf") == 0;
+}
+
+/* alphasort() goes by the locale. */
+static int compare_names(const struct dirent **a, const struct dirent **b) {
+        return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int config_load(const char *path, struct config *config, char message[static CONFIG_MESSAGE_MAX]) {
+        struct config loaded = *config;
+        struct dirent **names = NULL;
+        char drop_in[PATH_MAX];
+        int r, n;
+
+        r = load_file(path, &loaded, message);
+        if (r < 0)
+                return r;
+
+        snprintf(drop_in, sizeof(drop_in), "%s.d", path);
+        n = scandir(drop_in, &names, is_drop_in, compare_names);
+        if (n < 0 && errno != ENOENT) {
+                _cleanup_free_ char *shown = text_escape(drop_in, strlen(drop_in));
+
+                r = -errno;
+                SAY(message, "%s: cannot be read: %s", shown ?: "", strerror(-r));
+                return r;
+        }
+
+        for (int i = 0; i < n; i++) {
+                if (r >= 0) {
+                        snprintf(drop_in, sizeof(drop_in), "%s.d/%s", path, names[i]->d_name);
+                        r = load_file(drop_in, &loaded, message);
+                }
+                free(names[i]);
+        }
+        free(names);
+        if (r < 0)
+                return r;
+
+        *config = loaded;
+        return 0;
+}

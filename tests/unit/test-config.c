@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+
+struct room {
+        char base[64], path[96];
+};
+
+static void put(const struct room *r, const char *name, const char *data, size_t size) {
+        char path[PATH_MAX];
+        FILE *f;
+
+        snprintf(path, sizeof(path), "%s/%s", r->base, name);
+        assert_non_null(f = fopen(path, "we"));
+        assert_int_equal(fwrite(data, 1, size, f), size);
+        assert_int_equal(fclose(f), 0);
+}
+
+static void put_text(const struct room *r, const char *name, const char *text) {
+        put(r, name, text, strlen(text));
+}
+
+static int setup(void **state) {
+        struct room *r = calloc(1, sizeof(*r));
+        char path[PATH_MAX];
+
+        assert_non_null(r);
+        strcpy(r->base, "/tmp/test-config-XXXXXX");
+        assert_non_null(mkdtemp(r->base));
+        snprintf(r->path, sizeof(r->path), "%s/c", r->base);
+        snprintf(path, sizeof(path), "%s/c.d", r->base);
+        assert_int_equal(mkdir(path, 0755), 0);
+        *state = r;
+        return 0;
+}
+
+static int teardown(void **state) {
+        struct room *r = *state;
+        char command[128];
+
+        snprintf(command, sizeof(command), "rm -rf '%s'", r->base);
+        assert_int_equal(system(command), 0);
+        free(r);
+        return 0;
+}
+
+static void expect_error(const struct room *r, int error, const char *text) {
+        struct config c, before;
+        char message[CONFIG_MESSAGE_MAX] = "";
+
+        /* Every byte of it counts. */
+        memset(&c, 0x5a, sizeof(c));
+        memcpy(&before, &c, sizeof(c));
+        assert_int_equal(config_load(r->path, &c, message), error);
+        assert_memory_equal(&c, &before, sizeof(c));
+        if (!strstr(message, text))
+                fail_msg("no \"%s\" in \"%s\"", text, message);
+}
+
+static struct config expect_good(const struct room *r) {
+        struct config c = CONFIG_DEFAULT;
+        char message[CONFIG_MESSAGE_MAX] = "";
+
+        if (config_load(r->path, &c, message) != 0)
+                fail_msg("%s", message);
+        return c;
+}
+
+static void test_nothing(void **state) {
+        struct room *r = *state;
+        struct config c = expect_good(r), d = CONFIG_DEFAULT;
+
+        assert_int_equal(c.interval_usec, d.interval_usec);
+        assert_int_equal(c.cpu_share_percent, d.cpu_share_percent);
+        assert_true(c.load_module);
+
+        put_text(r, "c", "");
+        c = expect_good(r);
+        assert_int_equal(c.interval_usec, d.interval_usec);
+
+        strcpy(r->path, "/dev/null");
+        c = expect_good(r);
+        assert_int_equal(c.interval_usec, d.interval_usec);
+}
+
+static void test_all(void **state) {
+        const struct room *r = *state;
+        struct config c;
+
+        put_text(r, "c", "\xef\xbb\xbf# a comment\r\n\r\n[Monitor]\r\n  Interval = 1min 30s ; why\r\nScanWait=20ms\r\n"
+                 "\tScanTimeout=5\r\n; no\r\nCpuShare=7%\r\nLoadModule=No");
+        c = expect_good(r);
+        assert_int_equal(c.interval_usec, 90 * USEC_PER_SEC);
+        assert_int_equal(c.scan_wait_usec, 20 * USEC_PER_MSEC);
+        assert_int_equal(c.scan_timeout_usec, 5 * USEC_PER_SEC);
+        assert_int_equal(c.cpu_share_percent, 7);
+        assert_false(c.load_module);
+}
+
+static void test_values(void **state) {
+        const struct room *r = *state;
+        static const struct {
+                const char *line, *expected;
+                int error;
+        } bad[] = {
+                { "Interval=0", "Interval=0 is out of range: 100ms to 1h", -ERANGE },
+                { "Interval=99ms", "out of range", -ERANGE },
+                { "Interval=3601", "out of range", -ERANGE },
+                { "Interval=99999999999999999999s", "out of range", -ERANGE },
+                { "Interval=-1", "Interval=-1 is not a time such as", -EINVAL },
+                { "Interval=", "Interval= is not a time", -EINVAL },
+                { "Interval=1 fortnight", "is not a time", -EINVAL },
+                { "Interval=\x1b[2J", "Interval=\\x1b[2J is not", -EINVAL },
+                { "ScanWait=0", "1ms to 1min", -ERANGE },
+                { "ScanTimeout=2h", "1s to 1h", -ERANGE },
+                { "CpuShare=0", "CpuShare=0 is out of range: 1% to 100%", -ERANGE },
+                { "CpuShare=101%", "out of range", -ERANGE },
+                { "CpuShare=4294967296", "out of range", -ERANGE },
+                { "CpuShare=half", "is not a percentage", -EINVAL },
+                { "CpuShare=%", "is not a percentage", -EINVAL },
+                { "LoadModule=maybe", "LoadModule=maybe is neither yes nor no", -EINVAL },
+                { "Intervall=1s", "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule", -EINVAL },
+                { "interval=1s", "there is no setting interval", -EINVAL },
+                { "Interval", "this is neither NAME=VALUE nor [Monitor] nor a comment", -EINVAL },
+                { "[Monitor", "this is neither", -EINVAL },
+                { "[Other]\nInterval=1s", "c:4: there is no section [Other]: only [Monitor]", -EINVAL },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(bad); i++) {
+                char text[256];
+
+                snprintf(text, sizeof(text), "[Monitor]\nScanWait=1s\n%s\nCpuShare=6\n", bad[i].line);
+                put_text(r, "c", text);
+                expect_error(r, bad[i].error, bad[i].expected);
+                if (!strchr(bad[i].line, '\n'))
+                        expect_error(r, bad[i].error, "/c:3: ");
+        }
+}
+
+static void test_first_error_counts(void **state) {
+        const struct room *r = *state;
+
+        put_text(r, "c", "Interval=1s\n");
+        expect_error(r, -EINVAL, "/c:1: settings come after a line [Monitor]");
+        put_text(r, "c", "[Monitor]\nnonsense\nInterval=0\n");
+        expect_error(r, -EINVAL, "/c:2: this is neither");
+        put_text(r, "c", "[Monitor]\nInterval=0\nnonsense\n");
+        expect_error(r, -ERANGE, "/c:2: Interval=0 is out of range");
+}
+
+static void test_strange_files(void **state) {
+        const struct room *r = *state;
+        char big[CONFIG_FILE_MAX + 1], path[PATH_MAX];
+
+        put(r, "c", "[Monitor]\nInter\0val=1s\n", 23);
+        expect_error(r, -EINVAL, "/c:2: there is a NUL byte");
+
+        /* Cut by inih this would end as two settings, both valid. */
+        memset(big, ' ', sizeof(big));
+        memcpy(big, "[Monitor]\nInterval=5s", 21);
+        memcpy(big + 300, "Interval=7s\n", 12);
+        put(r, "c", big, 312);
+        expect_error(r, -E2BIG, "/c:2: the line is too long: at most ");
+
+        memset(big, '\n', sizeof(big));
+        put(r, "c", big, sizeof(big));
+        expect_error(r, -E2BIG, "larger than 64 KiB");
+        put(r, "c", big, sizeof(big) - 1);
+        expect_good(r);
+
+        snprintf(path, sizeof(path), "%s/c", r->base);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkdir(path, 0755), 0);
+        expect_error(r, -EINVAL, "/c: cannot be read: it is a directory");
+        assert_int_equal(rmdir(path), 0);
+
+        assert_int_equal(mkfifo(path, 0600), 0);
+        expect_error(r, -EINVAL, "it is not a regular file");
+
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink("c", path), 0);
+        expect_error(r, -ELOOP, "/c: cannot be read: ");
+
+        if (geteuid() != 0) {
+                assert_int_equal(unlink(path), 0);
+                put_text(r, "c", "");
+                assert_int_equal(chmod(path, 0), 0);
+                expect_error(r, -EACCES, "/c: cannot be read: Permission denied");
+        }
+}
+
+static void test_drop_ins(void **state) {
+        const struct room *r = *state;
+        struct config c;
+
+        put_text(r, "c", "[Monitor]\nInterval=2s\nCpuShare=3\n");
+        put_text(r, "c.d/10-a.conf", "[Monitor]\nInterval=4s\n");
+        put_text(r, "c.d/9-b.conf", "[Monitor]\nInterval=5s\n");
+        put_text(r, "c.d/z.conf~", "garbage");
+        put_text(r, "c.d/.z.conf", "garbage");
+        c = expect_good(r);
+        assert_int_equal(c.interval_usec, 5 * USEC_PER_SEC);
+        assert_int_equal(c.cpu_share_percent, 3);
+
+        put_text(r, "c.d/x.conf", "[Monitor]\n\nInterval=5 s s\n");
+        expect_error(r, -EINVAL, "/c.d/x.conf:3: Interval=5 s s is not a time");
+}
+
+static void test_options(void **state) {
+        struct config c = CONFIG_DEFAULT;
+        char message[CONFIG_MESSAGE_MAX] = "";
+        const char *value, *help, *name;
+        size_t n = 0;
+
+        (void) state;
+        assert_int_equal(config_set(&c, "scan-wait", "1s", message), 0);
+        assert_int_equal(c.scan_wait_usec, USEC_PER_SEC);
+        assert_int_equal(config_set(&c, "ScanWait", "2s", message), 0);
+        assert_int_equal(c.scan_wait_usec, 2 * USEC_PER_SEC);
+        assert_int_equal(config_set(&c, "interval", "0", message), -ERANGE);
+        assert_string_equal(message, "interval=0 is out of range: 100ms to 1h");
+        assert_int_equal(config_set(&c, "wait", "1s", message), -ENOENT);
+        assert_int_equal(config_set(&c, "load-module", "off", message), 0);
+        assert_false(c.load_module);
+
+        while ((name = config_option(n, &value, &help))) {
+                assert_non_null(value);
+                assert_non_null(help);
+                assert_int_equal(config_set(&c, name, "nonsense", message), -EINVAL);
+                n++;
+        }
+        assert_int_equal(n, 5);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_all, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_first_error_counts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_strange_files, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_drop_ins, setup, teardown),
+                cmocka_unit_test(test_options),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
