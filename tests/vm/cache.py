@@ -39,6 +39,11 @@ def digest(*ingredients):
     return sha.hexdigest()[:16]
 
 
+def identity(path):
+    """What tells a cached file from another that was made the same way, for things that only fit this one."""
+    return f"{path} {path.stat().st_mtime_ns}"
+
+
 @contextlib.contextmanager
 def lock(name):
     ROOT.mkdir(parents=True, exist_ok=True)

@@ -43,8 +43,8 @@ def start(version, *, memory=MEMORY, tree=None):
 def _booted(kernel, image, memory):
     """The state of a guest that has just booted."""
     ingredients = [
-        kernel.directory.name, image.parent.name, memory, accelerator(kernel), CMDLINE,
-        subprocess.check_output([QEMU, "--version"], text=True), Path(__file__),
+        cache.identity(kernel.image), cache.identity(image), accelerator(kernel), Path(__file__),
+        subprocess.check_output([QEMU, "--version"], text=True),
     ]
 
     def build(work):
@@ -72,7 +72,8 @@ def _installed(booted, kernel, tree, memory):
             machine.run("systemd-sysusers && systemctl daemon-reload && sync")
             machine.save(work / "memory")
 
-    return cache.entry(f"installed-{kernel.version}-{memory}", [booted.name, tree], build)
+    ingredients = [cache.identity(booted / "memory"), tree]
+    return cache.entry(f"installed-{kernel.version}-{memory}", ingredients, build)
 
 
 def _overlay(backing, form, path):
@@ -159,6 +160,7 @@ class Machine:
 
     def __init__(self, kernel, memory, disk, saved=None, keep=None):
         self.kernel = kernel
+        self.started = time.time()
         self.stack = contextlib.ExitStack()
         try:
             self.stack.enter_context(_slot())
@@ -274,7 +276,7 @@ class Machine:
         if isinstance(data, str):
             data = data.encode()
         path = shlex.quote(path)
-        self.run(f"mkdir -p $(dirname {path}) && cat > {path} && chmod {mode:o} {path}", input=data)
+        self.run(f'mkdir -p "$(dirname {path})" && cat > {path} && chmod {mode:o} {path}', input=data)
 
     def get(self, path):
         return self.run(f"cat {shlex.quote(path)}").data()

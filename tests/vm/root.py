@@ -37,8 +37,7 @@ def image(kernels):
     tree = cache.entry(
         "tree", [suite, *PACKAGES], lambda work: _install_packages(suite, work / "root")
     )
-    ingredients = [tree, GUEST, Path(__file__), *(kernel.directory for kernel in kernels)]
-    ingredients = [item.name if item.parent == cache.ROOT else item for item in ingredients]
+    ingredients = [tree.name, GUEST, Path(__file__), *(cache.identity(kernel.image) for kernel in kernels)]
     directory = cache.entry("image", ingredients, lambda work: _make_image(tree / "root", kernels, work))
     return directory / "root.img"
 

@@ -1,0 +1,43 @@
+"""A test that takes `machine` gets a fresh one, once with each kernel."""
+
+from pathlib import Path
+
+import pytest
+
+from kernel import SUITES
+from machine import start
+
+BUILT = Path(__file__).resolve().parents[2] / "build/tree"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kernel", action="append", choices=list(SUITES), help="only this kernel")
+    parser.addoption("--tree", type=Path, default=BUILT, help="what `make install DESTDIR=TREE` made")
+
+
+def pytest_generate_tests(metafunc):
+    if "kernel" in metafunc.fixturenames:
+        metafunc.parametrize("kernel", metafunc.config.getoption("kernel") or list(SUITES))
+
+
+@pytest.fixture
+def machine(request, kernel):
+    marker = request.node.get_closest_marker("machine")
+    options = dict(marker.kwargs) if marker else {}
+    bare = options.pop("bare", False)
+    tree = None if bare else request.config.getoption("tree")
+    with start(kernel, tree=tree, **options) as machine:
+        yield machine
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure is told with what the guest has to say about it."""
+    report = (yield).get_result()
+    machine = item.funcargs.get("machine")
+    if report.when != "call" or not report.failed or not machine:
+        return
+    report.sections.append(("console", machine.last_words()))
+    if not machine.channel.closed:
+        journal = machine.run(f"journalctl --no-pager --since=@{machine.started:.0f}", check=False)
+        report.sections.append(("journal", journal.output()))
