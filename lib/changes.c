@@ -10,6 +10,7 @@ static const char *const type_names[_CHANGE_TYPE_MAX] = {
         [CHANGE_ASSOCIATION_DOWN] = "association_down",
         [CHANGE_ENDPOINT_ADDED] = "endpoint_added",
         [CHANGE_ENDPOINT_REMOVED] = "endpoint_removed",
+        [CHANGE_FIGURES] = NULL,
 };
 
 const char *change_type_name(int type) {
@@ -26,6 +27,7 @@ struct walk {
         uint32_t n_old, n_new;
         uint32_t *new_of_old;           /* index + 1 in `new`; 0: gone */
         bool *matched;                  /* by index in `new` */
+        bool figures;
         change_handler handler;
         void *userdata;
 };
@@ -126,6 +128,29 @@ static int tell_step(const struct walk *w, const struct association *old, const 
         return tell_association(w, CHANGE_ASSOCIATION_STATE, CERTAINTY_HIGH, old, new);
 }
 
+static bool same_figures(const struct walk *w, const struct association *old, const struct association *new) {
+        const struct path *p = snapshot_paths(w->before, old->paths), *q = snapshot_paths(w->after, new->paths);
+        const struct address *x = snapshot_addresses(w->before, old->local), *y = snapshot_addresses(w->after, new->local);
+        struct association a = *old, b = *new;
+
+        /* Where the lists stand in their snapshots, and how the row was come by, is nobody's figure. */
+        a.local.first = b.local.first = a.paths.first = b.paths.first = 0;
+        a.unseen = b.unseen = 0;
+
+        return memcmp(&a, &b, sizeof(a)) == 0 &&
+               memcmp(p, q, old->paths.count * sizeof(*p)) == 0 &&
+               memcmp(x, y, old->local.count * sizeof(*x)) == 0;
+}
+
+static int tell_kept(const struct walk *w, const struct association *old, const struct association *new) {
+        if (old->state != new->state)
+                return tell_step(w, old, new);
+        if (w->figures && !same_figures(w, old, new))
+                return tell_association(w, CHANGE_FIGURES, CERTAINTY_HIGH, old, new);
+
+        return 0;
+}
+
 static int find_associations(struct walk *w) {
         enum certainty certainty = snapshot_head(w->after)->sources[SOURCE_SOCK_DIAG].result == SOURCE_READ ?
                 CERTAINTY_HIGH : CERTAINTY_LOW;
@@ -139,8 +164,8 @@ static int find_associations(struct walk *w) {
                 if (w->new_of_old[i] == 0)
                         r = tell_association(w, CHANGE_ASSOCIATION_DOWN, certainty, w->old + i, NULL);
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
-                if (w->new_of_old[i] != 0 && w->old[i].state != w->new[w->new_of_old[i] - 1].state)
-                        r = tell_step(w, w->old + i, w->new + w->new_of_old[i] - 1);
+                if (w->new_of_old[i] != 0)
+                        r = tell_kept(w, w->old + i, w->new + w->new_of_old[i] - 1);
         for (uint32_t j = 0; r >= 0 && j < w->n_new; j++)
                 if (!w->matched[j])
                         r = tell_step(w, NULL, w->new + j);
@@ -186,7 +211,8 @@ static int find_endpoints(struct walk *w) {
         return r;
 }
 
-int changes_find(const struct snapshot *before, const struct snapshot *after, change_handler handler, void *userdata) {
+int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures,
+                 change_handler handler, void *userdata) {
         _cleanup_free_ uint32_t *new_of_old = NULL;
         _cleanup_free_ bool *matched = NULL;
         struct walk w = {
@@ -196,6 +222,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, ch
                 .new = snapshot_associations(after),
                 .n_old = snapshot_head(before)->n_associations,
                 .n_new = snapshot_head(after)->n_associations,
+                .figures = figures,
                 .handler = handler,
                 .userdata = userdata,
         };

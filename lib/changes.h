@@ -9,6 +9,7 @@ enum change_type {
         CHANGE_ASSOCIATION_DOWN,        /* is gone; its new state is closed */
         CHANGE_ENDPOINT_ADDED,
         CHANGE_ENDPOINT_REMOVED,
+        CHANGE_FIGURES,                 /* of an association: nothing but its figures; told only when asked for */
         _CHANGE_TYPE_MAX,
 };
 
@@ -30,13 +31,15 @@ struct change {
         uint64_t duration_usec;                 /* how long the old state had lasted; 0: its start was not observed */
 };
 
-/* "association_up", …; NULL out of range. "high", "low". */
+/* "association_up", …; NULL out of range and for figures, which are no news. "high", "low". */
 const char *change_type_name(int type);
 const char *certainty_name(int certainty);
 
 /* Called for each change; what it points to lives as long as the two snapshots. Negative ends the walk. */
 typedef int (*change_handler)(const struct change *change, void *userdata);
 
-/* Finds what changed from `before` to `after`, in time linear in their rows. Without SCTP in
- * `after` nothing is said. Returns 0, -ENOMEM, or what the handler returned. */
-int changes_find(const struct snapshot *before, const struct snapshot *after, change_handler handler, void *userdata);
+/* Finds what changed from `before` to `after`, in time linear in their rows; with `figures` also the
+ * associations whose figures differ. Without SCTP in `after` nothing is said. Returns 0, -ENOMEM, or what
+ * the handler returned. */
+int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures,
+                 change_handler handler, void *userdata);

@@ -602,6 +602,7 @@ static void report_absence(struct scan *s) {
 int scan_run(const struct scan_options *options, struct snapshot **ret) {
         _cleanup_(scan_done) struct scan s = { .options = options };
         struct snapshot_head *head = &s.b.head;
+        uint64_t cpu = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
         int r;
 
         head->serial = options->serial;
@@ -639,5 +640,6 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
         }
 
         head->duration_usec = clock_usec(CLOCK_MONOTONIC) - head->started_monotonic;
+        head->cpu_usec = clock_usec(CLOCK_PROCESS_CPUTIME_ID) - cpu;
         return builder_finish(&s.b, ret);
 }

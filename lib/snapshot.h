@@ -126,6 +126,7 @@ struct snapshot_head {
         uint64_t started_monotonic;     /* usec */
         uint64_t started_realtime;      /* usec */
         uint64_t duration_usec;
+        uint64_t cpu_usec;              /* of the scanning process, the kernel's part included */
         uint64_t netns;                 /* inode of the namespace looked at; 0 for a saved tree */
         uint64_t hz;                    /* 0: not known (a saved tree), then jiffies stay jiffies */
         uint64_t malformed;             /* rows passed over, all tables */

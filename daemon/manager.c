@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+
+#include "clock.h"
+#include "log.h"
+#include "manager.h"
+#include "scanner.h"
+#include "service.h"
+#include "text.h"
+
+/* A caller that waits for a scan. */
+struct wait {
+        TAILQ_ENTRY(wait) entry;
+        struct manager *manager;
+        struct call *call;
+        uint64_t not_before;            /* monotonic: the scan must have begun then or later */
+        uint64_t deadline;              /* monotonic */
+        snapshot_handler handler;
+        void (*release)(void *userdata);
+        void *userdata;
+};
+
+static int ask(struct manager *m);
+
+static void wait_free(struct wait *w) {
+        TAILQ_REMOVE(&w->manager->waits, w, entry);
+        if (w->release)
+                w->release(w->userdata);
+        free(w);
+}
+
+static void on_wait_hangup(struct call *call, void *userdata) {
+        (void) call;
+        wait_free(userdata);
+}
+
+static int wait_serve(struct wait *w, bool stale) {
+        int r;
+
+        call_on_hangup(w->call, NULL, NULL);
+        r = w->handler(w->call, w->manager->current, stale, w->userdata);
+        wait_free(w);
+        return r;
+}
+
+static int on_wait_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        struct wait *w;
+
+        (void) usec;
+        /* They are in the order of their deadlines, but for a ScanWait changed by a reload. */
+        while ((w = TAILQ_FIRST(&m->waits)) && w->deadline <= now)
+                if (wait_serve(w, true) < 0)
+                        log_warning("cannot answer a caller: %s", strerror(ENOMEM));
+
+        if (w) {
+                (void) sd_event_source_set_time(source, w->deadline);
+                (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        }
+        return 0;
+}
+
+int manager_get_snapshot(struct manager *m, struct call *call, uint64_t max_age_usec,
+                         snapshot_handler handler, void (*release)(void *userdata), void *userdata) {
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        struct wait *w;
+        int r;
+
+        if (m->current && snapshot_head(m->current)->started_monotonic + max_age_usec >= now) {
+                r = handler(call, m->current, false, userdata);
+                if (release)
+                        release(userdata);
+                return r;
+        }
+
+        w = calloc(1, sizeof(*w));
+        if (!w) {
+                if (release)
+                        release(userdata);
+                return -ENOMEM;
+        }
+        *w = (struct wait) {
+                .manager = m,
+                .call = call,
+                .not_before = now - MIN(now, max_age_usec),
+                .deadline = now + m->config.scan_wait_usec,
+                .handler = handler,
+                .release = release,
+                .userdata = userdata,
+        };
+        if (TAILQ_EMPTY(&m->waits)) {
+                (void) sd_event_source_set_time(m->wait_timer, w->deadline);
+                (void) sd_event_source_set_enabled(m->wait_timer, SD_EVENT_ONESHOT);
+        }
+        TAILQ_INSERT_TAIL(&m->waits, w, entry);
+        call_on_hangup(call, on_wait_hangup, w);
+
+        /* Under way, it began before the question: the next one answers it, for all who wait. */
+        return m->asked == 0 ? ask(m) : 0;
+}
+
+static int ask(struct manager *m) {
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        int r;
+
+        r = scanner_ask(m->scanner_fd, m->serial + 1);
+        if (r < 0)
+                return r;
+
+        m->serial++;
+        m->asked = now;
+        (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_OFF);
+        (void) sd_event_source_set_time(m->stuck_timer, now + m->config.scan_timeout_usec);
+        (void) sd_event_source_set_enabled(m->stuck_timer, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+static int on_scan_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+
+        (void) source;
+        (void) usec;
+        return m->asked == 0 ? ask(m) : 0;
+}
+
+static int on_stuck_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct manager *m = userdata;
+        char span[TEXT_SPAN_MAX];
+
+        (void) source;
+        (void) usec;
+        snprintf(m->notice, sizeof(m->notice),
+                 "the scan has been in the kernel for more than %s; the last one is served, marked as stale",
+                 text_span(m->config.scan_timeout_usec, span));
+        log_error("%s", m->notice);
+        return 0;
+}
+
+/* The next scan of our own accord: no more than CpuShare of one CPU goes into them. */
+static void set_scan_timer(struct manager *m, uint64_t cpu_usec) {
+        uint64_t needed = cpu_usec * 100 / m->config.cpu_share_percent, now = clock_usec(CLOCK_MONOTONIC);
+        char took[TEXT_SPAN_MAX], stretched[TEXT_SPAN_MAX];
+
+        m->effective_interval = MAX(m->config.interval_usec, needed);
+        if (needed > m->config.interval_usec)
+                snprintf(m->notice, sizeof(m->notice), "a scan takes %s of CPU: to stay within CpuShare=%u%% one is made every %s",
+                         text_span(cpu_usec, took), m->config.cpu_share_percent, text_span(m->effective_interval, stretched));
+
+        (void) sd_event_source_set_time(m->scan_timer, MAX(m->asked + m->effective_interval, now));
+        (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_ONESHOT);
+}
+
+static void report_availability(const struct snapshot_head *before, const struct snapshot_head *after) {
+        if (after->available && !(before && before->available))
+                log_info("SCTP is available, watching network namespace %" PRIu64, after->netns);
+        else if (!after->available && (!before || before->available || strcmp(before->reason, after->reason) != 0))
+                log_warning("SCTP is not available: %s; %s", after->reason, after->advice);
+}
+
+static void report_complaints(const struct snapshot *before, const struct snapshot *after) {
+        const struct complaint *c = snapshot_complaints(after);
+
+        /* A row that stays garbled is said once, not at every look. */
+        if (before && snapshot_head(before)->malformed == snapshot_head(after)->malformed)
+                return;
+        for (uint32_t i = 0; i < snapshot_head(after)->n_complaints; i++)
+                log_warning("/proc/net/sctp/%s line %u passed over: %s", c[i].file, c[i].line, c[i].text);
+}
+
+static void notify_status(const struct manager *m) {
+        const struct snapshot_head *head = snapshot_head(m->current);
+
+        if (!head->available)
+                (void) sd_notifyf(false, "STATUS=Waiting for SCTP: %s", head->reason);
+        else
+                (void) sd_notifyf(false, "STATUS=Watching %u endpoints and %u associations in network namespace %" PRIu64,
+                                  head->n_endpoints, head->n_associations, head->netns);
+}
+
+struct journal_walk {
+        struct journal *journal;
+        bool any;
+};
+
+static int journal_one(const struct change *c, void *userdata) {
+        struct journal_walk *w = userdata;
+        int r;
+
+        w->any = true;
+        r = journal_change(w->journal, c);
+        /* Full: counted, and said by the journal itself. */
+        return r == -ENOBUFS ? 0 : r;
+}
+
+/* A new snapshot: everything that follows from it. Takes it over. */
+static int manager_install(struct manager *m, struct snapshot *s) {
+        struct snapshot *before = m->current;
+        struct journal_walk w = { .journal = m->journal };
+        int r = 0;
+
+        report_availability(before ? snapshot_head(before) : NULL, snapshot_head(s));
+        report_complaints(before, s);
+
+        /* Without SCTP nothing can be said of what was there: what was reported last stays the measure. */
+        if (snapshot_head(s)->available) {
+                if (m->reported) {
+                        r = changes_find(m->reported, s, false, journal_one, &w);
+                        if (r >= 0)
+                                r = monitor_tell(&m->monitors, m->reported, s);
+                }
+                if (!m->reported || w.any)
+                        (void) journal_checkpoint(m->journal, s);
+                snapshot_unref(m->reported);
+                m->reported = snapshot_ref(s);
+        }
+
+        m->current = s;
+        snapshot_unref(before);
+        hold_limit(&m->holds, s);
+        notify_status(m);
+        return r;
+}
+
+static int serve_waits(struct manager *m) {
+        uint64_t started = snapshot_head(m->current)->started_monotonic;
+        struct wait *w, *following;
+        int r = 0;
+
+        for (w = TAILQ_FIRST(&m->waits); w; w = following) {
+                following = TAILQ_NEXT(w, entry);
+                if (started >= w->not_before && wait_serve(w, false) < 0)
+                        r = -ENOMEM;
+        }
+        if (r < 0)
+                log_warning("cannot answer a caller: %s", strerror(-r));
+
+        return TAILQ_EMPTY(&m->waits) ? 0 : ask(m);
+}
+
+static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        struct manager *m = userdata;
+        struct snapshot *s = NULL;
+        uint64_t serial, cpu = 0;
+        int r, error;
+
+        (void) source;
+        (void) events;
+        r = scanner_receive(fd, &serial, &error, &s);
+        if (r == -EAGAIN || r == -EINTR)
+                return 0;
+        if (r < 0 || serial != m->serial) {
+                snapshot_unref(s);
+                log_error("the scanner is gone: %s", strerror(r < 0 ? -r : EBADMSG));
+                return sd_event_exit(m->event, -EPIPE);
+        }
+
+        (void) sd_event_source_set_enabled(m->stuck_timer, SD_EVENT_OFF);
+        m->notice[0] = '\0';
+        if (error < 0) {
+                snprintf(m->notice, sizeof(m->notice), "the last scan failed: %s", strerror(-error));
+                log_error("%s", m->notice);
+        } else {
+                cpu = snapshot_head(s)->cpu_usec;
+                r = manager_install(m, s);
+                if (r < 0)
+                        log_error("cannot tell what changed: %s", strerror(-r));
+        }
+        set_scan_timer(m, cpu);
+        m->asked = 0;
+
+        return error < 0 ? 0 : serve_waits(m);
+}
+
+static int on_scanner_exit(sd_event_source *source, const siginfo_t *si, void *userdata) {
+        struct manager *m = userdata;
+
+        (void) source;
+        log_error("the scanner ended (%s %d); systemd starts both processes anew",
+                  si->si_code == CLD_EXITED ? "exit status" : "signal", si->si_status);
+        return sd_event_exit(m->event, -EPIPE);
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        struct manager *m = userdata;
+
+        (void) source;
+        (void) si;
+        return sd_event_exit(m->event, 0);
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        struct manager *m = userdata;
+
+        (void) source;
+        (void) si;
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_usec(CLOCK_MONOTONIC));
+        if (m->start->read_config(m->start->userdata, &m->config) < 0)
+                log_error("the settings in force are kept");
+        else {
+                log_info("settings reloaded");
+                if (m->asked == 0)
+                        (void) ask(m);
+        }
+        (void) sd_notify(false, "READY=1");
+        return 0;
+}
+
+static int add_timer(struct manager *m, sd_event_time_handler_t handler, sd_event_source **ret) {
+        int r;
+
+        r = sd_event_add_time(m->event, ret, CLOCK_MONOTONIC, 0, 1, handler, m);
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+static int manager_setup(struct manager *m) {
+        int r;
+
+        r = sd_event_default(&m->event);
+        if (r >= 0)
+                r = sd_event_set_watchdog(m->event, true);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGTERM, on_stop, m);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGINT, on_stop, m);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGHUP, on_reload, m);
+        if (r >= 0)
+                r = sd_event_add_child(m->event, NULL, m->scanner_pid, WEXITED, on_scanner_exit, m);
+        if (r >= 0)
+                r = sd_event_add_io(m->event, NULL, m->scanner_fd, EPOLLIN, on_scanner, m);
+        if (r >= 0)
+                r = add_timer(m, on_scan_timer, &m->scan_timer);
+        if (r >= 0)
+                r = add_timer(m, on_wait_timer, &m->wait_timer);
+        if (r >= 0)
+                r = add_timer(m, on_stuck_timer, &m->stuck_timer);
+        return r;
+}
+
+static void manager_done(struct manager *m) {
+        /* Connections first: what they wait for or read from is theirs. */
+        server_free(m->server);
+        journal_free(m->journal);
+        sd_event_source_disable_unref(m->scan_timer);
+        sd_event_source_disable_unref(m->wait_timer);
+        sd_event_source_disable_unref(m->stuck_timer);
+        sd_event_unref(m->event);
+        snapshot_unref(m->current);
+        snapshot_unref(m->reported);
+        close_p(&m->scanner_fd);
+}
+
+int manager_run(const struct manager_start *start) {
+        _cleanup_(manager_done) struct manager m = {
+                .start = start,
+                .config = start->config,
+                .scanner_pid = start->scanner_pid,
+                .scanner_fd = start->scanner_fd,
+                .reported = snapshot_ref(start->restored),
+                .serial = start->restored ? snapshot_head(start->restored)->serial : 0,
+                .waits = TAILQ_HEAD_INITIALIZER(m.waits),
+                .holds = TAILQ_HEAD_INITIALIZER(m.holds),
+                .monitors = TAILQ_HEAD_INITIALIZER(m.monitors),
+                .started = clock_usec(CLOCK_REALTIME),
+                .effective_interval = start->config.interval_usec,
+        };
+        _cleanup_close_ int listen_fd = start->listen_fd;
+        sigset_t signals;
+        int r;
+
+        /* sd-event takes them by descriptor; blocked before the journal's thread is made, so that it never gets one. */
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGTERM);
+        (void) sigaddset(&signals, SIGINT);
+        (void) sigaddset(&signals, SIGHUP);
+        (void) sigaddset(&signals, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+                return -errno;
+
+        r = manager_setup(&m);
+        if (r >= 0)
+                r = journal_new(start->state_path, &m.journal);
+        if (r >= 0)
+                r = server_new(m.event, &m.server);
+        if (r >= 0)
+                r = service_register(&m);
+        if (r >= 0)
+                r = server_listen(m.server, steal_fd(&listen_fd));
+        if (r >= 0)
+                r = ask(&m);
+        if (r < 0)
+                return r;
+
+        (void) sd_notify(false, "READY=1\nSTATUS=Looking at SCTP for the first time");
+        r = sd_event_loop(m.event);
+        (void) sd_notify(false, "STOPPING=1");
+        return r;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "hold.h"
+#include "journal.h"
+#include "monitor.h"
+#include "server.h"
+#include "snapshot.h"
+
+/* The server process: it asks the scanner for snapshots, finds what changed, and serves both. */
+
+TAILQ_HEAD(wait_list, wait);
+
+struct manager {
+        const struct manager_start *start;
+        struct config config;
+        sd_event *event;
+        struct server *server;
+        struct journal *journal;
+
+        pid_t scanner_pid;
+        int scanner_fd;
+        sd_event_source *scan_timer;            /* the next scan of our own accord */
+        sd_event_source *wait_timer;            /* when the first waiting caller gets what there is */
+        sd_event_source *stuck_timer;           /* when the scan under way counts as stuck */
+        uint64_t serial;                        /* of the scan last asked for */
+        uint64_t asked;                         /* monotonic; when it was asked for; 0: none is under way */
+
+        struct snapshot *current;               /* the newest; NULL before the first */
+        struct snapshot *reported;              /* up to which changes were found; at first the last daemon's */
+        struct wait_list waits;
+        struct hold_list holds;
+        struct monitor_list monitors;
+
+        uint64_t started;                       /* realtime */
+        uint64_t effective_interval;            /* usec */
+        char notice[256];                       /* what is not as it should be; empty when all is well */
+};
+
+/* What the process was started with. */
+struct manager_start {
+        struct config config;
+        /* For reloads: reads the settings anew. On failure it has said why, and *ret is untouched. */
+        int (*read_config)(const void *userdata, struct config *ret);
+        const void *userdata;
+        const char *state_path;                 /* of the checkpoint; NULL: none */
+        struct snapshot *restored;              /* the last daemon's checkpoint, or NULL; stays the caller's */
+        pid_t scanner_pid;
+        int scanner_fd;                         /* these two are taken over, also on failure */
+        int listen_fd;
+};
+
+/* Runs until the process is told to stop. -EPIPE: the scanner ended, both are to be started anew. */
+int manager_run(const struct manager_start *start);
+
+/* Calls `handler` with a snapshot begun at most `max_age_usec` before now: at once, or when the scan has
+ * come. If that takes longer than ScanWait it gets the newest there is with `stale` set, NULL if there
+ * is none yet. When the call's connection goes away before, only `release` is called; otherwise it is
+ * called after `handler`. */
+typedef int (*snapshot_handler)(struct call *call, struct snapshot *s, bool stale, void *userdata);
+int manager_get_snapshot(struct manager *m, struct call *call, uint64_t max_age_usec,
+                         snapshot_handler handler, void (*release)(void *userdata), void *userdata);

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "clock.h"
+#include "json.h"
+#include "monitor.h"
+
+struct monitor {
+        TAILQ_ENTRY(monitor) entry;
+        struct monitor_list *list;
+        struct hold_list *holds;
+        struct call *call;
+        struct filter filter;
+        bool updates;
+        uint64_t lost;                  /* replies for which there was no room */
+
+        /* Until the marker has been sent: */
+        bool listing;
+        struct hold hold;               /* what is listed, */
+        uint32_t position;              /* how far, */
+        struct snapshot *latest;        /* and what has come since; NULL: nothing */
+};
+
+/* Takes the whole subscriber down, its call excepted. */
+static void monitor_free(struct monitor *m) {
+        TAILQ_REMOVE(m->list, m, entry);
+        if (m->hold.snapshot)
+                hold_remove(m->holds, &m->hold);
+        snapshot_unref(m->latest);
+        free(m);
+}
+
+static void on_hangup(struct call *call, void *userdata) {
+        (void) call;
+        monitor_free(userdata);
+}
+
+static void overrun(struct monitor *m) {
+        struct call *call = m->call;
+        uint64_t lost = m->lost;
+
+        call_on_hangup(call, NULL, NULL);
+        monitor_free(m);
+        (void) call_error(call, "io.sctpmon.Monitor.Overrun", json_pack("{sI}", "lost", (json_int_t) lost));
+}
+
+static bool wants(const struct monitor *m, const struct change *c) {
+        if (c->type == CHANGE_FIGURES && !m->updates)
+                return false;
+
+        return c->association ? filter_association(&m->filter, c->snapshot, c->association) :
+                filter_endpoint(&m->filter, c->snapshot, c->endpoint);
+}
+
+static json_t *reply_to(const struct change *c) {
+        if (c->type == CHANGE_FIGURES)
+                return json_pack("{so}", "association", json_association(c->snapshot, c->association));
+
+        return json_pack("{so}", "change", json_change(c));
+}
+
+static int notify(struct monitor *m, struct message *message) {
+        int r = m->lost > 0 ? -ENOBUFS : call_notify_message(m->call, message);
+
+        /* After the first lost one nothing more is sent: the subscriber must not take a gap for calm. */
+        if (r == -ENOBUFS) {
+                m->lost++;
+                r = 0;
+        }
+
+        return r;
+}
+
+static int tell_one(const struct change *c, void *userdata) {
+        _cleanup_(message_unref_p) struct message *message = NULL;
+        struct monitor *m = userdata;
+        int r;
+
+        if (!wants(m, c))
+                return 0;
+        r = message_new(reply_to(c), &message);
+        return r < 0 ? r : notify(m, message);
+}
+
+static json_t *scan_reply(const struct snapshot *s) {
+        return json_pack("{so}", "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), false));
+}
+
+/* The present state has been sent: the marker, then what has changed meanwhile. */
+static int go_live(struct monitor *m) {
+        int r;
+
+        r = call_notify(m->call, json_pack("{sbso}", "ready", 1, "scan",
+                                           json_scan(m->hold.snapshot, clock_usec(CLOCK_MONOTONIC), false)));
+        if (r >= 0 && m->latest)
+                r = changes_find(m->hold.snapshot, m->latest, m->updates, tell_one, m);
+        m->listing = false;
+        hold_remove(m->holds, &m->hold);
+        m->latest = snapshot_unref(m->latest);
+
+        return r;
+}
+
+static int next(struct call *call, void *userdata) {
+        struct monitor *m = userdata;
+        const struct snapshot *s = m->hold.snapshot;
+        int r;
+
+        while (m->position < snapshot_head(s)->n_associations) {
+                const struct association *a = snapshot_associations(s) + m->position++;
+
+                if (!filter_association(&m->filter, s, a))
+                        continue;
+                r = call_notify(call, json_pack("{so}", "association", json_association(s, a)));
+                return r < 0 ? r : 1;
+        }
+
+        r = go_live(m);
+        if (r >= 0 && m->lost > 0)
+                overrun(m);
+        return r;
+}
+
+static void evict(struct hold *h) {
+        struct monitor *m = (struct monitor *) ((char *) h - offsetof(struct monitor, hold));
+
+        m->lost += snapshot_head(h->snapshot)->n_associations - m->position;
+        overrun(m);
+}
+
+int monitor_new(struct monitor_list *monitors, struct hold_list *holds, struct call *call,
+                const struct filter *filter, bool updates, struct snapshot *present) {
+        struct monitor *m;
+
+        m = calloc(1, sizeof(*m));
+        if (!m)
+                return -ENOMEM;
+
+        *m = (struct monitor) {
+                .list = monitors,
+                .holds = holds,
+                .call = call,
+                .filter = *filter,
+                .updates = updates,
+                .listing = true,
+        };
+        TAILQ_INSERT_TAIL(monitors, m, entry);
+        hold_add(holds, &m->hold, present, evict);
+        call_on_hangup(call, on_hangup, m);
+
+        /* On failure the connection ends, and with it, by on_hangup(), the subscriber. */
+        return call_stream(call, next, NULL, m);
+}
+
+static int tell_all(const struct change *c, void *userdata) {
+        _cleanup_(message_unref_p) struct message *message = NULL;
+        struct monitor_list *monitors = userdata;
+        struct monitor *m;
+        int r;
+
+        TAILQ_FOREACH(m, monitors, entry) {
+                if (m->listing || !wants(m, c))
+                        continue;
+                if (!message) {
+                        r = message_new(reply_to(c), &message);
+                        if (r < 0)
+                                return r;
+                }
+                r = notify(m, message);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+int monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct snapshot *after) {
+        _cleanup_(message_unref_p) struct message *look = NULL;
+        struct monitor *m, *following;
+        bool updates = false;
+        int r;
+
+        TAILQ_FOREACH(m, monitors, entry)
+                updates |= m->updates;
+
+        r = changes_find(before, after, updates, tell_all, monitors);
+        if (r >= 0 && updates)
+                r = message_new(scan_reply(after), &look);
+
+        for (m = TAILQ_FIRST(monitors); m; m = following) {
+                following = TAILQ_NEXT(m, entry);
+                if (m->listing) {
+                        snapshot_unref(m->latest);
+                        m->latest = snapshot_ref(after);
+                } else if (r >= 0 && look && m->updates)
+                        r = notify(m, look);
+                if (m->lost > 0)
+                        overrun(m);
+        }
+
+        return r;
+}
+
+unsigned monitor_count(const struct monitor_list *monitors) {
+        const struct monitor *m;
+        unsigned n = 0;
+
+        TAILQ_FOREACH(m, monitors, entry)
+                n++;
+
+        return n;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "log.h"
+#include "module.h"
+#include "scan.h"
+#include "scanner.h"
+
+/* While SCTP is not there, how often to find out why: that walks all of /proc. */
+#define MODULE_LOOK_USEC (10 * USEC_PER_SEC)
+
+struct request {
+        uint64_t serial;
+};
+
+struct answer {
+        uint64_t serial;
+        int32_t error;                  /* negative errno; 0: a snapshot's descriptor comes along */
+        uint32_t reserved;
+};
+
+struct scanner {
+        int fd;
+        struct snapshot *previous;
+        struct module_report module;
+        uint64_t module_looked;         /* monotonic; 0: not yet */
+};
+
+static int answer(const struct scanner *s, uint64_t serial, int error, const struct snapshot *snapshot) {
+        struct answer a = { .serial = serial, .error = error };
+        struct iovec iov = { &a, sizeof(a) };
+        union {
+                char buffer[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = {};
+        struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+        if (snapshot) {
+                struct cmsghdr *c = &control.align;
+                int fd = snapshot_fd(snapshot);
+
+                message.msg_control = control.buffer;
+                message.msg_controllen = sizeof(control.buffer);
+                c->cmsg_level = SOL_SOCKET;
+                c->cmsg_type = SCM_RIGHTS;
+                c->cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+        }
+
+        return sendmsg(s->fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int scan(struct scanner *s, uint64_t serial) {
+        _cleanup_(snapshot_unref_p) struct snapshot *snapshot = NULL;
+        struct scan_options options = { .previous = s->previous, .serial = serial };
+        int r;
+
+        if (access("/proc/net/sctp", F_OK) < 0) {
+                uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+                if (s->module_looked == 0 || now - s->module_looked >= MODULE_LOOK_USEC) {
+                        module_look(&s->module);
+                        s->module_looked = now;
+                }
+                options.reason = s->module.reason;
+                options.advice = s->module.advice;
+        }
+
+        r = scan_run(&options, &snapshot);
+        if (r < 0)
+                return answer(s, serial, r, NULL);
+        r = answer(s, serial, 0, snapshot);
+        if (r < 0)
+                return r;
+
+        snapshot_unref(s->previous);
+        s->previous = steal_ptr(snapshot);
+        return 0;
+}
+
+static int scanner_main(int fd, struct snapshot *previous) {
+        struct scanner s = { .fd = fd, .previous = previous };
+        int r = 0;
+
+        while (r >= 0) {
+                struct request q;
+                ssize_t n = recv(fd, &q, sizeof(q), 0);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                /* The server is gone: so are we. */
+                if (n <= 0)
+                        break;
+                r = n == sizeof(q) ? scan(&s, q.serial) : -EBADMSG;
+        }
+
+        if (r < 0 && r != -EPIPE)
+                log_error("scanner: %s", strerror(-r));
+        snapshot_unref(s.previous);
+        return r < 0 && r != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void close_others(int fd) {
+        if (fd > 3)
+                (void) close_range(3, (unsigned) fd - 1, 0);
+        (void) close_range((unsigned) fd + 1, ~0U, 0);
+}
+
+int scanner_start(const struct snapshot *previous, pid_t *ret_pid, int *ret_fd) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        int pair[2];
+        pid_t pid;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ours = pair[0];
+        theirs = pair[1];
+
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                struct snapshot *own = NULL;
+
+                (void) prctl(PR_SET_NAME, "sctpmond-scan");
+                /* A terminal's Ctrl-C is the server's to handle. */
+                (void) signal(SIGINT, SIG_IGN);
+                (void) signal(SIGHUP, SIG_IGN);
+                if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                        _exit(EXIT_FAILURE);
+                if (previous) {
+                        int fd = fcntl(snapshot_fd(previous), F_DUPFD_CLOEXEC, 3);
+
+                        if (fd >= 0)
+                                (void) snapshot_map(fd, &own);
+                }
+                close_others(theirs);
+                _exit(scanner_main(theirs, own));
+        }
+
+        *ret_pid = pid;
+        *ret_fd = steal_fd(&ours);
+        return 0;
+}
+
+int scanner_ask(int fd, uint64_t serial) {
+        struct request q = { .serial = serial };
+
+        return send(fd, &q, sizeof(q), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int scanner_receive(int fd, uint64_t *ret_serial, int *ret_error, struct snapshot **ret) {
+        _cleanup_close_ int memfd = -EBADF;
+        struct answer a;
+        struct iovec iov = { &a, sizeof(a) };
+        union {
+                char buffer[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = {};
+        struct msghdr message = {
+                .msg_iov = &iov, .msg_iovlen = 1,
+                .msg_control = control.buffer, .msg_controllen = sizeof(control.buffer),
+        };
+        ssize_t n;
+        int r;
+
+        n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (n < 0)
+                return -errno;
+        if (n == 0)
+                return -ECONNRESET;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
+                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+                        memcpy(&memfd, CMSG_DATA(c), sizeof(memfd));
+        if (n != sizeof(a) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (a.error < 0) != (memfd < 0) || a.error > 0)
+                return -EBADMSG;
+
+        if (a.error == 0) {
+                r = snapshot_map(steal_fd(&memfd), ret);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret_serial = a.serial;
+        *ret_error = a.error;
+        return 0;
+}
