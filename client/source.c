@@ -179,7 +179,7 @@ static enum code ask(const struct options *o, struct varlink_client *c, const ch
         return CODE_DONE;
 }
 
-static json_t *call_parameters(const struct options *o) {
+json_t *source_parameters(const struct options *o) {
         _cleanup_(json_decref_p) json_t *filter = NULL, *parameters = NULL;
 
         filter = o->filter ? json_copy(o->filter) : json_object();
@@ -198,7 +198,7 @@ static enum code list_from_daemon(const struct options *o, struct varlink_client
         _cleanup_(json_decref_p) json_t *parameters = NULL;
         int r;
 
-        parameters = call_parameters(o);
+        parameters = source_parameters(o);
         if (!parameters)
                 return say_out_of_memory();
         r = varlink_client_send(c, l->method, parameters, true);
@@ -332,6 +332,8 @@ static enum code list_from_here(const struct options *o, const struct listing *l
                 object = l->object(s, &filter, i);
                 if (json_is_null(object))
                         continue;
+                /* One look knows no before. */
+                (void) json_object_del(object, "observedSince");
                 r = object ? handler(object, userdata) : -ENOMEM;
                 if (r < 0)
                         return r == -EPIPE ? CODE_DONE : say_out_of_memory();

@@ -38,6 +38,9 @@ enum code source_status(const struct options *o, json_t **ret);
 /* The kernel's own table, byte for byte. */
 enum code source_raw(const struct options *o, enum source table);
 
+/* The parameters of a call with the options' filter: a new reference, NULL when out of memory. */
+json_t *source_parameters(const struct options *o);
+
 /* Connects to the daemon. Silent: -errno of connect(). */
 int source_connect(const struct options *o, struct varlink_client **ret);
 /* Says why that failed and what to do about it. With `instead`, what is done meanwhile. */

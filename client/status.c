@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "cells.h"
+#include "json.h"
+#include "pager.h"
+#include "plain.h"
+#include "source.h"
+#include "text.h"
+#include "writer.h"
+
+#define KEY_WIDTH 14
+
+/* "  Key: value"; a NULL key goes on under the last one. */
+static void line(const struct options *o, enum style style, const char *key, const char *format, ...) _printf_(4, 5);
+static void line(const struct options *o, enum style style, const char *key, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        text = plain_vformat(format, ap);
+        va_end(ap);
+        printf("%*s%c ", KEY_WIDTH, key ?: "", key ? ':' : ' ');
+        writer_style(o, text ?: "", strlen(text ?: ""), style);
+        printf("\n");
+}
+
+static const char *span(json_t *object, const char *name, uint64_t unit, char buffer[static TEXT_SPAN_MAX]) {
+        json_int_t value = member_int(object, name);
+
+        return text_span(value > 0 ? (uint64_t) value * unit : 0, buffer);
+}
+
+static void print_scan(const struct options *o, json_t *status) {
+        char interval[TEXT_SPAN_MAX], effective[TEXT_SPAN_MAX], age[TEXT_SPAN_MAX], duration[TEXT_SPAN_MAX];
+        bool stretched = member_int(status, "effectiveIntervalMs") > member_int(status, "intervalMs");
+        json_t *scan = json_object_get(status, "scan");
+
+        span(status, "intervalMs", USEC_PER_MSEC, interval);
+        span(status, "effectiveIntervalMs", USEC_PER_MSEC, effective);
+        line(o, stretched ? STYLE_WARNING : STYLE_PLAIN, "Interval", stretched ? "%s, stretched to %s" : "%s", interval, effective);
+        if (member_string(status, "notice")[0])
+                line(o, STYLE_WARNING, NULL, "%s", member_string(status, "notice"));
+        if (!scan)
+                line(o, STYLE_WARNING, "Last scan", "none yet");
+        else
+                line(o, json_is_true(json_object_get(scan, "stale")) ? STYLE_WARNING : STYLE_PLAIN, "Last scan",
+                     "number %" JSON_INTEGER_FORMAT ", %s ago, took %s%s", member_int(scan, "serial"),
+                     span(scan, "ageMs", USEC_PER_MSEC, age), span(scan, "durationUs", 1, duration),
+                     json_is_true(json_object_get(scan, "stale")) ? ", stale" : "");
+}
+
+static void print_sources(const struct options *o, json_t *sources) {
+        const char *key = "Sources";
+        json_t *source;
+        size_t i;
+
+        json_array_foreach(sources, i, source) {
+                const char *reason = member_string(source, "reason"), *result = member_string(source, "result");
+                char duration[TEXT_SPAN_MAX];
+                enum style style;
+
+                style = strcmp(result, "failed") == 0 ? STYLE_TROUBLE : member_int(source, "malformed") > 0 ? STYLE_WARNING : STYLE_PLAIN;
+                if (strcmp(result, "read") == 0)
+                        line(o, style, key, "%-9s read: %" JSON_INTEGER_FORMAT " rows in %s, %" JSON_INTEGER_FORMAT " malformed",
+                             member_string(source, "name"), member_int(source, "rows"), span(source, "durationUs", 1, duration),
+                             member_int(source, "malformed"));
+                else
+                        line(o, style, key, "%-9s %s%s%s", member_string(source, "name"), result, reason[0] ? ": " : "", reason);
+                key = NULL;
+        }
+}
+
+static void print_complaints(const struct options *o, json_t *complaints) {
+        const char *key = "Complaints";
+        json_t *complaint;
+        size_t i;
+
+        json_array_foreach(complaints, i, complaint) {
+                line(o, STYLE_WARNING, key, "%s, line %" JSON_INTEGER_FORMAT ": %s", member_string(complaint, "source"),
+                     member_int(complaint, "line"), member_string(complaint, "text"));
+                key = NULL;
+        }
+}
+
+static void print_clients(const struct options *o, json_t *clients) {
+        json_int_t connections = member_int(clients, "refusedConnections"), messages = member_int(clients, "refusedMessages"),
+                overruns = member_int(clients, "overruns");
+
+        line(o, STYLE_PLAIN, "Clients", "%" JSON_INTEGER_FORMAT " connected, %" JSON_INTEGER_FORMAT " of them monitor",
+             member_int(clients, "connected"), member_int(clients, "monitors"));
+        if (connections > 0 || messages > 0 || overruns > 0)
+                line(o, STYLE_PLAIN, NULL, "refused: %" JSON_INTEGER_FORMAT " connections, %" JSON_INTEGER_FORMAT
+                     " messages; read too slowly: %" JSON_INTEGER_FORMAT, connections, messages, overruns);
+}
+
+static void print_journal(const struct options *o, json_t *journal) {
+        json_int_t lost = member_int(journal, "lost");
+
+        line(o, lost > 0 ? STYLE_TROUBLE : STYLE_PLAIN, "Journal",
+             "%" JSON_INTEGER_FORMAT " entries sent, %" JSON_INTEGER_FORMAT " queued, %" JSON_INTEGER_FORMAT " lost",
+             member_int(journal, "sent"), member_int(journal, "queued"), lost);
+}
+
+static void print_status(const struct options *o, json_t *status) {
+        line(o, STYLE_PLAIN, "sctpmond", "%s, running since %s", member_string(status, "version"), member_string(status, "startedAt"));
+        line(o, STYLE_PLAIN, "Processes", "server %" JSON_INTEGER_FORMAT ", scanner %" JSON_INTEGER_FORMAT,
+             member_int(status, "pid"), member_int(status, "scannerPid"));
+        if (json_is_true(json_object_get(status, "sctpAvailable")))
+                line(o, STYLE_PLAIN, "SCTP", "available");
+        else {
+                line(o, STYLE_TROUBLE, "SCTP", "not available: %s", member_string(status, "reason"));
+                if (member_string(status, "advice")[0])
+                        line(o, STYLE_PLAIN, NULL, "%s", member_string(status, "advice"));
+        }
+        if (json_object_get(status, "netns"))
+                line(o, STYLE_PLAIN, "Namespace", "inode:%" JSON_INTEGER_FORMAT, member_int(status, "netns"));
+        line(o, STYLE_PLAIN, "Watched", "%" JSON_INTEGER_FORMAT " endpoints, %" JSON_INTEGER_FORMAT " associations",
+             member_int(status, "endpoints"), member_int(status, "associations"));
+        print_scan(o, status);
+        print_sources(o, json_object_get(status, "sources"));
+        print_complaints(o, json_object_get(status, "complaints"));
+        print_clients(o, json_object_get(status, "clients"));
+        print_journal(o, json_object_get(status, "journal"));
+}
+
+enum code verb_status(const struct options *o) {
+        _cleanup_(json_decref_p) json_t *status = NULL;
+        enum code code;
+
+        code = source_status(o, &status);
+        if (code != CODE_DONE)
+                return code;
+        if (o->output != OUTPUT_TABLE)
+                return writer_document(o, status) == -ENOMEM ? say_out_of_memory() : CODE_DONE;
+        pager_open(o);
+        print_status(o, status);
+        return CODE_DONE;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "cells.h"
+#include "json.h"
+#include "plain.h"
+#include "source.h"
+#include "text.h"
+#include "view.h"
+#include "watch.h"
+#include "writer.h"
+
+#define RETRY_USEC (1 * USEC_PER_SEC)
+
+struct watch {
+        const struct options *options;
+        struct varlink_client *client;  /* NULL: not connected */
+        struct view *view;              /* NULL: lines */
+        bool view_open;
+        struct writer *writer;          /* of JSON lines */
+        bool was_ready;                 /* once, so that what fails now may mend */
+        bool ready;                     /* the present state has been told */
+        uint64_t patience;              /* until when: not connected, for the next try; not ready, for the daemon */
+};
+
+static volatile sig_atomic_t caught_end, caught_stop;
+
+static void on_end(int sig) {
+        (void) sig;
+        caught_end = true;
+}
+
+static void on_stop(int sig) {
+        (void) sig;
+        caught_stop = true;
+}
+
+static uint64_t now_usec(void) {
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+}
+
+static int begin(struct watch *w, bool view) {
+        _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
+        _cleanup_(json_decref_p) json_t *parameters = NULL;
+        int r;
+
+        parameters = source_parameters(w->options);
+        /* Lines tell of changes alone. A state is filtered here: of what leaves it we want to hear, too. */
+        if (!parameters || json_object_set_new(parameters, "updates", json_boolean(view)) < 0)
+                return -ENOMEM;
+        (void) json_object_del(json_object_get(parameters, "filter"), "state");
+        r = source_connect(w->options, &c);
+        if (r >= 0)
+                r = varlink_client_send(c, "io.sctpmon.Monitor.Monitor", parameters, true);
+        if (r < 0)
+                return r;
+        w->client = steal_ptr(c);
+        w->ready = false;
+        w->patience = now_usec() + SOURCE_REPLY_TIMEOUT_USEC;
+        return 0;
+}
+
+static void notice(struct watch *w, const char *why) {
+        if (w->view)
+                view_notice(w->view, why);
+        else
+                say("%s; reconnecting… What changes meanwhile is in the journal: journalctl -u sctpmond", why);
+}
+
+static void lose(struct watch *w, const char *why) {
+        notice(w, why);
+        w->client = varlink_client_free(w->client);
+        w->patience = now_usec() + RETRY_USEC;
+}
+
+/* "2026-01-31T12:00:00.123Z association_up 10.0.0.1:5000 <-> *10.0.0.2:3868 cookie_wait -> established 12ms" */
+static int print_line(json_t *change) {
+        json_t *association = json_object_get(change, "association"), *endpoint = json_object_get(change, "endpoint");
+        _cleanup_free_ char *local = NULL, *peer = NULL, *line = NULL;
+        json_t *duration = json_object_get(change, "durationMs");
+        char span[TEXT_SPAN_MAX] = "";
+
+        local = ends_text(association ?: endpoint, "localAddresses", "localPort", NULL);
+        peer = ends_text(association, "peerAddresses", "peerPort", "primaryAddress");
+        if (!local || !peer)
+                return -ENOMEM;
+        if (duration)
+                text_span((uint64_t) MAX(json_integer_value(duration), 0) * USEC_PER_MSEC, span);
+        if (association)
+                line = plain_format("%s %s %s <-> %s %s -> %s%s%s%s", member_string(change, "at"), member_string(change, "type"),
+                                    local, peer, member_string(change, "oldState"), member_string(change, "newState"),
+                                    span[0] ? " after " : "", span,
+                                    strcmp(member_string(change, "certainty"), "low") == 0 ? " (not certain)" : "");
+        else
+                line = plain_format("%s %s %s", member_string(change, "at"), member_string(change, "type"), local);
+        if (!line)
+                return -ENOMEM;
+        printf("%s\n", line);
+        (void) fflush(stdout);
+        return ferror(stdout) ? -EPIPE : 0;
+}
+
+static int print_change(struct watch *w, json_t *change) {
+        const char *wanted = json_string_value(json_object_get(w->options->filter, "state"));
+
+        if (wanted && strcmp(member_string(change, "oldState"), wanted) != 0 && strcmp(member_string(change, "newState"), wanted) != 0)
+                return 0;
+        return w->writer ? writer_object(w->writer, change) : print_line(change);
+}
+
+static int handle(struct watch *w, json_t *parameters) {
+        json_t *association = json_object_get(parameters, "association"), *change = json_object_get(parameters, "change");
+        json_t *scan = json_object_get(parameters, "scan");
+        int r = 0;
+
+        if (json_is_true(json_object_get(parameters, "ready"))) {
+                w->ready = w->was_ready = true;
+                w->patience = UINT64_MAX;
+                if (w->view)
+                        view_ready(w->view, now_usec());
+                /* Not before all is known to go well, so that errors can be told in plain lines. */
+                if (w->view && !w->view_open) {
+                        r = view_open(w->view);
+                        if (r < 0)
+                                return r;
+                        w->view_open = true;
+                }
+        }
+        if (w->view) {
+                if (json_is_object(scan))
+                        view_scan(w->view, scan, now_usec());
+                if (json_is_object(association))
+                        r = view_association(w->view, association, now_usec());
+                if (json_is_object(change))
+                        r = view_change(w->view, change, now_usec());
+        } else if (json_is_object(change))
+                r = print_change(w, change);
+        return r;
+}
+
+/* The daemon ended the conversation, and why. */
+static enum code end_of_call(struct watch *w, const struct varlink_reply *reply) {
+        _cleanup_free_ char *text = NULL;
+        const char *name = reply->error ? strrchr(reply->error, '.') : NULL;
+
+        if (!w->was_ready)
+                return reply->error ? source_say_error(reply) : source_say_failure(w->options, -ECONNRESET);
+        if (name && strcmp(name, ".Overrun") == 0)
+                text = plain_format("%" JSON_INTEGER_FORMAT " changes were lost, because this was read too slowly",
+                                    member_int(reply->parameters, "lost"));
+        else
+                text = plain_format("sctpmond ended it%s%s", reply->error ? ": " : "", reply->error ?: "");
+        lose(w, text ?: "out of memory");
+        return CODE_DONE;
+}
+
+/* Takes all that has come. A code other than CODE_DONE ends the watching; *ret_end ends it in peace. */
+static enum code receive(struct watch *w, bool *ret_end) {
+        while (w->client) {
+                _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+                int r;
+
+                r = varlink_client_receive(w->client, 0, &reply);
+                if (r == -ETIMEDOUT) {
+                        if (now_usec() < w->patience)
+                                return CODE_DONE;
+                        if (!w->was_ready)
+                                return source_say_failure(w->options, r);
+                        lose(w, "sctpmond does not answer");
+                        return CODE_DONE;
+                }
+                if (r < 0) {
+                        if (!w->was_ready || r == -ENOMEM)
+                                return source_say_failure(w->options, r);
+                        lose(w, r == -ECONNRESET ? "sctpmond closed the connection" : "sctpmond cannot be understood");
+                        return CODE_DONE;
+                }
+                if (!reply.continues)
+                        return end_of_call(w, &reply);
+                r = handle(w, reply.parameters);
+                if (r == -EPIPE)
+                        *ret_end = true;
+                if (r == -ENOTTY) {
+                        say("This terminal (TERM=%s) cannot show a live view. Line by line: sctpctl assocs --watch | cat",
+                            getenv("TERM") ?: "");
+                        return CODE_FAILED;
+                }
+                if (r < 0)
+                        return r == -EPIPE ? CODE_DONE : say_out_of_memory();
+        }
+        return CODE_DONE;
+}
+
+static void retry(struct watch *w) {
+        if (now_usec() < w->patience)
+                return;
+        if (begin(w, w->view) < 0)
+                w->patience = now_usec() + RETRY_USEC;
+        else if (w->view)
+                view_notice(w->view, NULL);
+}
+
+static void wait_for_something(struct watch *w, const sigset_t *mask) {
+        struct pollfd fds[2] = {
+                { .fd = w->client ? varlink_client_fd(w->client) : -1, .events = POLLIN },
+                /* Of a pipe: that nobody reads it any more. */
+                { .fd = w->view_open ? STDIN_FILENO : STDOUT_FILENO, .events = w->view_open ? POLLIN : 0 },
+        };
+        uint64_t now = now_usec(), until = w->patience;
+        struct timespec timeout;
+
+        if (w->view)
+                until = MIN(until, view_due(w->view));
+        until = until > now ? until - now : 0;
+        timeout.tv_sec = (time_t) MIN(until / USEC_PER_SEC, (uint64_t) 3600);
+        timeout.tv_nsec = (long) (until % USEC_PER_SEC * 1000);
+        if (ppoll(fds, ELEMENTS(fds), &timeout, mask) > 0 && fds[1].revents & (POLLERR | POLLHUP))
+                caught_end = true;
+}
+
+static enum code loop(struct watch *w, const sigset_t *mask) {
+        enum code code = CODE_DONE;
+        bool end = false;
+
+        while (code == CODE_DONE && !end && !caught_end) {
+                if (w->view) {
+                        if (caught_stop) {
+                                caught_stop = false;
+                                view_suspend(w->view);
+                        }
+                        if (view_keys(w->view))
+                                break;
+                        view_draw(w->view, now_usec());
+                }
+                wait_for_something(w, mask);
+                if (w->client)
+                        code = receive(w, &end);
+                else
+                        retry(w);
+        }
+        return code;
+}
+
+/* Signals come while we wait and at no other time: nothing is interrupted half way through a screen. */
+static void catch_signals(bool view, sigset_t *ret_mask) {
+        static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+        struct sigaction action = { .sa_handler = on_end };
+        sigset_t blocked;
+
+        (void) sigemptyset(&blocked);
+        for (size_t i = 0; i < ELEMENTS(ends); i++) {
+                (void) sigaddset(&blocked, ends[i]);
+                (void) sigaction(ends[i], &action, NULL);
+        }
+        if (view) {
+                action.sa_handler = on_stop;
+                (void) sigaction(SIGTSTP, &action, NULL);
+                (void) sigaddset(&blocked, SIGTSTP);
+                (void) sigaddset(&blocked, SIGWINCH);
+        }
+        (void) sigprocmask(SIG_BLOCK, &blocked, ret_mask);
+}
+
+enum code watch_run(const struct options *o) {
+        struct watch w = { .options = o };
+        bool view = o->output == OUTPUT_TABLE && o->terminal && isatty(STDIN_FILENO);
+        enum code code = CODE_FAILED;
+        sigset_t mask;
+        int r;
+
+        r = begin(&w, view);
+        if (r == -ENOMEM)
+                return say_out_of_memory();
+        if (r < 0) {
+                source_say_no_daemon(o, r, "to follow changes it is needed.");
+                return CODE_FAILED;
+        }
+
+        if (view)
+                r = view_new(o, &w.view);
+        else if (o->output != OUTPUT_TABLE)
+                r = (w.writer = writer_new(o, WRITER_STREAM, NULL, 0)) ? 0 : -ENOMEM;
+        if (r < 0)
+                code = say_out_of_memory();
+        else {
+                catch_signals(view, &mask);
+                code = loop(&w, &mask);
+        }
+
+        view_free(w.view);
+        writer_free(w.writer);
+        varlink_client_free(w.client);
+        return code;
+}
