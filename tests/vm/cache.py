@@ -15,7 +15,7 @@ ROOT = Path(
 )
 
 # Every entry of one kind beyond these is thrown away, the longest unused first.
-KEPT_OF_A_KIND = 4
+KEPT_OF_A_KIND = 3
 
 
 def digest(*ingredients):

@@ -73,6 +73,6 @@ def _make_image(tree, kernels, work):
     subprocess.run(
         ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum", "-m", "0",
          "-E", "lazy_itable_init=1,root_owner=0:0", "-d", root, work / "root.img", f"{size}M"],
-        check=True,
+        stdout=subprocess.DEVNULL, check=True,
     )
     shutil.rmtree(root)
