@@ -85,8 +85,14 @@ static int read_message(const struct nlmsghdr *header, void *userdata) {
         return MNL_CB_STOP;
 }
 
-/* The kernel finds the association by peer address and ports, and then asks whether the local address
- * is bound, so each pair of one bound local and one peer address finds a multi-homed association. */
+/* The kernel finds the association by peer address and ports, then asks whether the local address is
+ * bound (sctp_addrs_lookup_transport). Tried on 6.1 and 6.12, one-to-one sockets of both families:
+ *
+ * - each bound local with each peer address of the same family finds a multi-homed association, the
+ *   primary path or not, in COOKIE_WAIT too;
+ * - IPv4 addresses of an AF_INET6 socket are found as AF_INET, not as IPv4-mapped ones;
+ * - an IPv6 peer is also found with an IPv4 local address written as IPv4-mapped; the other way round,
+ *   an IPv4-mapped peer, is never found. */
 int diag_lookup(struct diag *d, const struct address *local, uint16_t local_port,
                 const struct address *peer, uint16_t peer_port, struct diag_association *ret) {
         struct diag_association result = { .state = _ASSOCIATION_STATE_INVALID };
@@ -94,7 +100,7 @@ int diag_lookup(struct diag *d, const struct address *local, uint16_t local_port
         struct nlmsghdr *header;
         int r;
 
-        if (local->family != peer->family)
+        if (local->family != peer->family && peer->family != AF_INET6)
                 return -EAFNOSUPPORT;
 
         header = mnl_nlmsg_put_header(d->buffer);
@@ -103,7 +109,7 @@ int diag_lookup(struct diag *d, const struct address *local, uint16_t local_port
         header->nlmsg_seq = ++d->sequence;
         request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
         *request = (struct inet_diag_req_v2) {
-                .sdiag_family = local->family,
+                .sdiag_family = peer->family,
                 .sdiag_protocol = IPPROTO_SCTP,
                 .idiag_ext = 1 << (INET_DIAG_INFO - 1),
                 .idiag_states = UINT32_MAX,
@@ -113,7 +119,12 @@ int diag_lookup(struct diag *d, const struct address *local, uint16_t local_port
                         .idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
                 },
         };
-        memcpy(request->id.idiag_src, local->bytes, sizeof(local->bytes));
+        if (local->family == peer->family)
+                memcpy(request->id.idiag_src, local->bytes, sizeof(local->bytes));
+        else {
+                request->id.idiag_src[2] = htonl(0xffff);
+                memcpy(&request->id.idiag_src[3], local->bytes, 4);
+        }
         memcpy(request->id.idiag_dst, peer->bytes, sizeof(peer->bytes));
 
         if (mnl_socket_sendto(d->socket, header, header->nlmsg_len) < 0)

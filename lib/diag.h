@@ -24,9 +24,9 @@ struct diag *diag_close(struct diag *d);
 DEFINE_CLEANUP(struct diag *, diag_close)
 
 /* Asks for the association of these ports, one address of each side. Any of its bound local addresses
- * with any of its peer addresses finds it (see diag.c).
+ * with any of its peer addresses finds it, as long as an IPv4 peer comes with an IPv4 local address.
  *
  * -ENOENT: there is none, or the kernel has no sctp_diag: the answer is the same, so take it for "gone"
- * only where another lookup has succeeded. -EAFNOSUPPORT: the addresses are of two families. */
+ * only where another lookup has succeeded. -EAFNOSUPPORT: an IPv4 peer with an IPv6 local address. */
 int diag_lookup(struct diag *d, const struct address *local, uint16_t local_port,
                 const struct address *peer, uint16_t peer_port, struct diag_association *ret);

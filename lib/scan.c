@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include "clock.h"
@@ -353,6 +354,15 @@ static void join_paths(struct scan *s) {
                         join_without_id(s, s->remaddr + i);
 }
 
+/* The local address that goes with this peer address in a lookup, see diag_lookup(). */
+static const struct address *pair_of(const struct address *local, uint32_t n, const struct address *peer) {
+        for (uint32_t i = 0; i < n; i++)
+                if (local[i].family == peer->family)
+                        return local + i;
+
+        return peer->family == AF_INET6 && n > 0 ? local : NULL;
+}
+
 static int lookup(struct scan *s, const struct association *a, const struct address *local, const struct path *paths,
                   struct diag_association *ret) {
         struct source_report *report = s->b.head.sources + SOURCE_SOCK_DIAG;
@@ -368,14 +378,16 @@ static int lookup(struct scan *s, const struct association *a, const struct addr
                 return r;
         }
 
+        /* One pair finds it, unless just these addresses are being given up. */
         r = -ENOENT;
-        for (uint32_t i = 0; r == -ENOENT && i < a->paths.count; i++)
-                for (uint32_t j = 0; j < a->local.count; j++)
-                        if (local[j].family == paths[i].address.family) {
-                                r = diag_lookup(s->diag, local + j, a->local_port, &paths[i].address, a->peer_port, ret);
-                                report->rows++;
-                                break;
-                        }
+        for (uint32_t i = 0; r == -ENOENT && i < a->paths.count; i++) {
+                const struct address *from = pair_of(local, a->local.count, &paths[i].address);
+
+                if (!from)
+                        continue;
+                r = diag_lookup(s->diag, from, a->local_port, &paths[i].address, a->peer_port, ret);
+                report->rows++;
+        }
         report->duration_usec += clock_usec(CLOCK_MONOTONIC) - start;
 
         if (r >= 0) {
