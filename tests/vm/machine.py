@@ -126,6 +126,7 @@ class Monitor:
     """QEMU's own control channel (QMP)."""
 
     def __init__(self, connection):
+        connection.settimeout(120)
         self.file = connection.makefile("rw")
         self._next()
         self.execute("qmp_capabilities")
