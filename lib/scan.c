@@ -378,9 +378,9 @@ static int lookup(struct scan *s, const struct association *a, const struct addr
                 return r;
         }
 
-        /* One pair finds it, unless just these addresses are being given up. */
-        r = -ENOENT;
-        for (uint32_t i = 0; r == -ENOENT && i < a->paths.count; i++) {
+        /* One pair finds it, unless just these addresses are being given up. Without a pair to ask by nothing is known. */
+        r = -ENODATA;
+        for (uint32_t i = 0; (r == -ENODATA || r == -ENOENT) && i < a->paths.count; i++) {
                 const struct address *from = pair_of(local, a->local.count, &paths[i].address);
 
                 if (!from)
@@ -393,7 +393,7 @@ static int lookup(struct scan *s, const struct association *a, const struct addr
         if (r >= 0) {
                 report->result = SOURCE_READ;
                 s->diag_proved = true;
-        } else if (r != -ENOENT) {
+        } else if (r != -ENOENT && r != -ENODATA) {
                 report_failure(report, r);
                 s->diag_failed = true;
         }
