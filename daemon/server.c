@@ -85,6 +85,7 @@ struct connection {
         bool gone;                      /* the peer does not read any more either */
         bool doomed;                    /* to be closed when its turn is over */
         bool in_turn;
+        bool progress;                  /* some call was taken up, or the peer has read something */
 
         struct call *call;              /* UAPI.20: one at a time, in order */
         struct stream stream;           /* of `call`; next is NULL: none */
@@ -226,8 +227,6 @@ static void connection_gone(struct connection *c) {
 }
 
 static void connection_write(struct connection *c) {
-        bool progress = false;
-
         while (c->count > 0) {
                 struct iovec iov[WRITE_MESSAGES];
                 struct msghdr mh = { .msg_iov = iov };
@@ -249,7 +248,7 @@ static void connection_write(struct connection *c) {
                         break;
                 }
 
-                progress = true;
+                c->progress = true;
                 for (size_t sent = (size_t) n; sent > 0;) {
                         size_t rest = c->queue[c->head]->length - c->written;
 
@@ -261,11 +260,6 @@ static void connection_write(struct connection *c) {
                         queue_pop(c);
                 }
         }
-
-        if (c->count == 0)
-                c->stall_deadline = NEVER;
-        else if (progress || c->stall_deadline == NEVER)
-                c->stall_deadline = deadline_in(c->server, SERVER_STALL_TIMEOUT_USEC);
 }
 
 /* Calls */
@@ -568,6 +562,7 @@ static int connection_process(struct connection *c) {
                 r = varlink_input_next(&c->input, &text, &length);
                 if (r > 0) {
                         c->request_deadline = NEVER;
+                        c->progress = true;
                         r = connection_dispatch(c, text, length);
                 } else if (r == 0)
                         c->starved = true;
@@ -608,7 +603,10 @@ static int connection_set_timer(struct connection *c) {
 static int connection_wait(struct connection *c) {
         bool partial = c->input.size > c->input.used;
         bool reading = c->starved && !c->call && !c->eof && c->queued_bytes < SERVER_QUEUE_BYTES_LOW;
-        uint32_t events = (reading ? EPOLLIN : 0) | (c->count > 0 ? EPOLLOUT : 0);
+        /* Not by way of `turn` if there is more to do: a defer source goes before all others of its priority,
+         * each time. */
+        bool writing = c->count > 0 || connection_can_go_on(c);
+        uint32_t events = (reading ? EPOLLIN : 0) | (writing ? EPOLLOUT : 0);
         int r;
 
         if (c->doomed || (c->gone && c->call))
@@ -626,12 +624,14 @@ static int connection_wait(struct connection *c) {
         if (!partial)
                 varlink_input_done(&c->input);
 
+        if (!writing)
+                c->stall_deadline = NEVER;
+        else if (c->progress || c->stall_deadline == NEVER)
+                c->stall_deadline = deadline_in(c->server, SERVER_STALL_TIMEOUT_USEC);
+        c->progress = false;
+
         r = connection_set_timer(c);
-        if (r >= 0)
-                r = sd_event_source_set_io_events(c->io, events);
-        if (r >= 0 && connection_can_go_on(c))
-                r = sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT);
-        return r;
+        return r < 0 ? r : sd_event_source_set_io_events(c->io, events);
 }
 
 static struct connection *connection_free(struct connection *c) {
@@ -661,11 +661,17 @@ static struct connection *connection_free(struct connection *c) {
         return NULL;
 }
 
-static void connection_turn(struct connection *c) {
+/* `stalled`: nothing has moved for long. A Unix socket is said to be writable only when three quarters of
+ * its buffer have been read: to try once more is the way to learn whether anything was. */
+static void connection_turn(struct connection *c, bool stalled) {
         int r;
 
         c->in_turn = true;
         r = connection_process(c);
+        if (r == 0 && stalled && !c->progress) {
+                c->server->counts.overruns += !(c->call && c->call->overrun);
+                c->doomed = true;
+        }
         if (r < 0)
                 /* Answers to earlier calls may still get through. */
                 connection_write(c);
@@ -680,7 +686,7 @@ static void connection_turn(struct connection *c) {
 
 static int on_turn(sd_event_source *source, void *userdata) {
         (void) source;
-        connection_turn(userdata);
+        connection_turn(userdata, false);
         return 0;
 }
 
@@ -703,7 +709,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
                         c->doomed = true;
         }
 
-        connection_turn(c);
+        connection_turn(c, false);
         return 0;
 }
 
@@ -715,14 +721,11 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         (void) source;
         (void) usec;
         c->timer_at = NEVER;
-        if (c->request_deadline <= now)
+        if (c->request_deadline <= now) {
                 s->counts.refused_messages++;
-        else if (c->stall_deadline <= now)
-                s->counts.overruns += !(c->call && c->call->overrun);
-        else if (connection_set_timer(c) >= 0)
-                return 0;
-
-        connection_free(c);
+                c->doomed = true;
+        }
+        connection_turn(c, c->stall_deadline <= now);
         return 0;
 }
 
@@ -800,8 +803,8 @@ static int on_resume(sd_event_source *source, uint64_t usec, void *userdata) {
  * rest the loop would spin. */
 static void listeners_pause(struct server *s) {
         s->resume = sd_event_source_disable_unref(s->resume);
-        if (sd_event_add_time_relative(s->event, &s->resume, CLOCK_MONOTONIC, SERVER_ACCEPT_PAUSE_USEC, 0,
-                                       on_resume, s) >= 0)
+        if (sd_event_add_time_relative(s->event, &s->resume, CLOCK_MONOTONIC, SERVER_ACCEPT_PAUSE_USEC,
+                                       SERVER_ACCEPT_PAUSE_USEC / 10, on_resume, s) >= 0)
                 listeners_enable(s, SD_EVENT_OFF);
 }
 
