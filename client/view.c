@@ -48,7 +48,7 @@ struct view {
         uint64_t drawn;                 /* when */
         size_t top;                     /* first row on the screen */
         uint64_t changes;
-        uint64_t scanned;               /* when, monotonic; 0: not known */
+        uint64_t scanned;               /* when, monotonic */
         bool stale;
         char *notice;
 };
@@ -218,7 +218,7 @@ int view_association(struct view *v, json_t *association, uint64_t now) {
         } else {
                 r = row_add(v, association, &row);
                 /* At the very start all is new, so nothing is. */
-                if (r >= 0 && v->telling > 0)
+                if (r >= 0 && v->ready)
                         row_mark(row, '+', now);
         }
         if (r < 0)
@@ -229,11 +229,14 @@ int view_association(struct view *v, json_t *association, uint64_t now) {
         return 0;
 }
 
+void view_begin(struct view *v) {
+        v->telling++;
+}
+
 void view_ready(struct view *v, uint64_t now) {
         for (size_t i = 0; i < v->n_rows; i++)
                 if (v->rows[i]->telling != v->telling && v->rows[i]->mark != '-')
                         row_gone(v, v->rows[i], now);
-        v->telling++;
         v->ready = v->dirty = true;
 }
 
@@ -457,7 +460,7 @@ static void put_line(int y, attr_t attribute, const char *text) {
 
 static void draw_head(struct view *v, uint64_t now) {
         _cleanup_free_ char *totals = NULL, *news = NULL;
-        char span[TEXT_SPAN_MAX], clock[16] = "";
+        char span[TEXT_SPAN_MAX], clock[9] = "";
         time_t t = time(NULL);
         struct tm tm;
 
@@ -473,10 +476,10 @@ static void draw_head(struct view *v, uint64_t now) {
                 put_line(1, attributes[STYLE_TROUBLE] | A_REVERSE, news ?: "");
                 return;
         }
-        if (v->scanned > 0)
-                text_span(now - MIN(now, v->scanned) - (now - MIN(now, v->scanned)) % TICK_USEC, span);
-        news = plain_format("%" PRIu64 " changes seen%s%s%s%s", v->changes, v->scanned > 0 ? "; last look " : "",
-                            v->scanned > 0 ? span : "", v->scanned > 0 ? " ago" : "", v->stale ? ", the next is not finished" : "");
+        text_span((now - MIN(now, v->scanned)) / TICK_USEC * TICK_USEC, span);
+        news = plain_format("%" PRIu64 " changes seen; last look %s%s%s", v->changes,
+                            now < v->scanned + TICK_USEC ? "just now" : span, now < v->scanned + TICK_USEC ? "" : " ago",
+                            v->stale ? ", the next is not finished" : "");
         put_line(1, v->stale ? attributes[STYLE_WARNING] : A_NORMAL, news ?: "");
 }
 

@@ -14,9 +14,11 @@ DEFINE_CLEANUP(struct view *, view_free)
 /* Takes over the terminal; until then nothing is drawn and no key is read. -ENOTTY: it is not able. */
 int view_open(struct view *v);
 
+/* All associations are going to be told. */
+void view_begin(struct view *v);
 /* An association as it is now. -ENOMEM. */
 int view_association(struct view *v, json_t *association, uint64_t now);
-/* All have been told: what is left from an earlier connection is gone. */
+/* They have been: what is left from an earlier connection is gone. */
 void view_ready(struct view *v, uint64_t now);
 int view_change(struct view *v, json_t *change, uint64_t now);
 void view_scan(struct view *v, json_t *scan, uint64_t now);

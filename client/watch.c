@@ -203,8 +203,10 @@ static void retry(struct watch *w) {
                 return;
         if (begin(w, w->view) < 0)
                 w->patience = now_usec() + RETRY_USEC;
-        else if (w->view)
+        else if (w->view) {
                 view_notice(w->view, NULL);
+                view_begin(w->view);
+        }
 }
 
 static void wait_for_something(struct watch *w, const sigset_t *mask) {
