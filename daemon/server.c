@@ -159,6 +159,11 @@ struct message *message_unref(struct message *m) {
         return NULL;
 }
 
+/* What a message takes, for the sum of all: small ones are mostly overhead. */
+static size_t message_cost(const struct message *m) {
+        return sizeof(*m) + m->length;
+}
+
 static int queue_push(struct connection *c, struct message *m) {
         struct server *s = c->server;
 
@@ -179,7 +184,7 @@ static int queue_push(struct connection *c, struct message *m) {
         c->queue[(c->head + c->count++) % c->allocated] = m;
         m->refs++;
         c->queued_bytes += m->length;
-        s->queued_bytes += sizeof(m) + (m->queued++ == 0 ? m->length : 0);
+        s->queued_bytes += sizeof(m) + (m->queued++ == 0 ? message_cost(m) : 0);
         return 0;
 }
 
@@ -191,7 +196,7 @@ static void queue_pop(struct connection *c) {
         c->count--;
         c->written = 0;
         c->queued_bytes -= m->length;
-        s->queued_bytes -= sizeof(m) + (--m->queued == 0 ? m->length : 0);
+        s->queued_bytes -= sizeof(m) + (--m->queued == 0 ? message_cost(m) : 0);
         message_unref(m);
 
         if (c->count == 0) {

@@ -924,7 +924,7 @@ static void test_queue_of_all(void **state) {
                 bytes += m->length;
         }
         assert_true(bytes > SERVER_QUEUE_BYTES_MAX - 2 * sizeof(pad));
-        assert_true(t->server->queued_bytes < bytes + 4096);
+        assert_true(t->server->queued_bytes < bytes + 16384);
 
         for (size_t i = 0; i < ELEMENTS(p); i++)
                 peer_done(&p[i]);
