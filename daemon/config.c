@@ -251,14 +251,13 @@ static int handle_setting(void *userdata, const char *section, const char *name,
         return 1;
 }
 
-/* The whole file, malloc'ed. *ret_size is 0 if there is none. */
+/* The whole file, malloc'ed. *ret_size is 0 if there is none. On failure *ret_problem may say what errno cannot. */
 static int read_file(const char *path, char **ret, size_t *ret_size, const char **ret_problem) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_free_ char *text = malloc(CONFIG_FILE_MAX + 1);
         struct stat st;
         size_t size = 0;
 
-        *ret_problem = NULL;
         if (!text)
                 return -ENOMEM;
         if (fd < 0 && errno == ENOENT) {
@@ -298,8 +297,8 @@ static int read_file(const char *path, char **ret, size_t *ret_size, const char 
 static int load_file(const char *path, struct config *config, char message[static CONFIG_MESSAGE_MAX]) {
         _cleanup_free_ char *shown = text_escape(path, strlen(path)), *text = NULL;
         struct parse p = { .path = shown ?: "", .config = config, .message = message };
-        const char *problem, *nul;
-        size_t size;
+        const char *problem = NULL, *nul;
+        size_t size = 0;
         int r;
 
         r = read_file(path, &text, &size, &problem);

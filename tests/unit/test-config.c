@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "config.h"
+#include "../../daemon/config.h"
 
 struct room {
         char base[64], path[96];

@@ -9,7 +9,7 @@
 
 #include "builder.h"
 #include "clock.h"
-#include "journal.h"
+#include "../../daemon/journal.h"
 #include "message-id.h"
 
 #define LONG_USEC (30 * USEC_PER_SEC)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "macro.h"
-#include "module.h"
+#include "../../daemon/module.h"
 
 /* What stands at a made-up place: modules, modprobe.d, and /proc. */
 struct room {
