@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -85,7 +87,7 @@ struct connection {
         bool gone;                      /* the peer does not read any more either */
         bool doomed;                    /* to be closed when its turn is over */
         bool in_turn;
-        bool progress;                  /* some call was taken up, or the peer has read something */
+        bool progress;                  /* some call was taken up, or some bytes sent */
 
         struct call *call;              /* UAPI.20: one at a time, in order */
         struct stream stream;           /* of `call`; next is NULL: none */
@@ -95,6 +97,7 @@ struct connection {
         size_t head, count, allocated;
         size_t written;                 /* bytes of the first one that are on their way */
         size_t queued_bytes;
+        int unread;                     /* what is in the kernel for the peer, when last asked */
         uint64_t stall_deadline;
 };
 
@@ -217,12 +220,6 @@ static bool queue_has_room(const struct connection *c, size_t length) {
 
         return c->queued_bytes < SERVER_QUEUE_BYTES_LOW ||
                c->server->queued_bytes + length <= SERVER_QUEUE_BYTES_ALL_MAX;
-}
-
-static uint64_t deadline_in(const struct server *s, uint64_t usec) {
-        uint64_t now;
-
-        return sd_event_now(s->event, CLOCK_MONOTONIC, &now) < 0 ? NEVER : now + usec;
 }
 
 /* Nobody reads what is queued. What has come in is still worked through: there may be oneway calls. */
@@ -604,7 +601,15 @@ static int connection_set_timer(struct connection *c) {
         return r;
 }
 
-/* Waits for what is needed next. Negative: nothing is, or nothing can be waited for. */
+/* A Unix socket is said to be writable only when three quarters of its buffer have been read; this shows
+ * any reading. */
+static int connection_unread(const struct connection *c) {
+        int n;
+
+        return ioctl(c->fd, SIOCOUTQ, &n) < 0 ? 0 : n;
+}
+
+/* Waits for what is needed next. Negative: nothing is, or nothing can be waited for, or it was for too long. */
 static int connection_wait(struct connection *c) {
         bool partial = c->input.size > c->input.used;
         bool reading = c->starved && !c->call && !c->eof && c->queued_bytes < SERVER_QUEUE_BYTES_LOW;
@@ -612,27 +617,46 @@ static int connection_wait(struct connection *c) {
          * each time. */
         bool writing = c->count > 0 || connection_can_go_on(c);
         uint32_t events = (reading ? EPOLLIN : 0) | (writing ? EPOLLOUT : 0);
+        struct server *s = c->server;
+        uint64_t now;
         int r;
 
         if (c->doomed || (c->gone && c->call))
                 return -ECONNRESET;
         if (c->eof && c->starved && !c->call && c->count == 0) {
                 if (partial)
-                        c->server->counts.refused_messages++;
+                        s->counts.refused_messages++;
                 return -ECONNRESET;
         }
+
+        r = sd_event_now(s->event, CLOCK_MONOTONIC, &now);
+        if (r < 0)
+                return r;
 
         if (!reading || !partial)
                 c->request_deadline = NEVER;
         else if (c->request_deadline == NEVER)
-                c->request_deadline = deadline_in(c->server, SERVER_REQUEST_TIMEOUT_USEC);
+                c->request_deadline = now + SERVER_REQUEST_TIMEOUT_USEC;
+        else if (c->request_deadline <= now) {
+                s->counts.refused_messages++;
+                return -ETIMEDOUT;
+        }
         if (!partial)
                 varlink_input_done(&c->input);
 
         if (!writing)
                 c->stall_deadline = NEVER;
-        else if (c->progress || c->stall_deadline == NEVER)
-                c->stall_deadline = deadline_in(c->server, SERVER_STALL_TIMEOUT_USEC);
+        else {
+                int unread = connection_unread(c);
+
+                if (c->stall_deadline == NEVER || c->progress || unread < c->unread)
+                        c->stall_deadline = now + SERVER_STALL_TIMEOUT_USEC;
+                else if (c->stall_deadline <= now) {
+                        s->counts.overruns += !(c->call && c->call->overrun);
+                        return -ETIMEDOUT;
+                }
+                c->unread = unread;
+        }
         c->progress = false;
 
         r = connection_set_timer(c);
@@ -666,17 +690,11 @@ static struct connection *connection_free(struct connection *c) {
         return NULL;
 }
 
-/* `stalled`: nothing has moved for long. A Unix socket is said to be writable only when three quarters of
- * its buffer have been read: to try once more is the way to learn whether anything was. */
-static void connection_turn(struct connection *c, bool stalled) {
+static void connection_turn(struct connection *c) {
         int r;
 
         c->in_turn = true;
         r = connection_process(c);
-        if (r == 0 && stalled && !c->progress) {
-                c->server->counts.overruns += !(c->call && c->call->overrun);
-                c->doomed = true;
-        }
         if (r < 0)
                 /* Answers to earlier calls may still get through. */
                 connection_write(c);
@@ -691,7 +709,7 @@ static void connection_turn(struct connection *c, bool stalled) {
 
 static int on_turn(sd_event_source *source, void *userdata) {
         (void) source;
-        connection_turn(userdata, false);
+        connection_turn(userdata);
         return 0;
 }
 
@@ -714,23 +732,18 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
                         c->doomed = true;
         }
 
-        connection_turn(c, false);
+        connection_turn(c);
         return 0;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct connection *c = userdata;
-        struct server *s = c->server;
-        uint64_t now = deadline_in(s, 0);
 
         (void) source;
         (void) usec;
         c->timer_at = NEVER;
-        if (c->request_deadline <= now) {
-                s->counts.refused_messages++;
-                c->doomed = true;
-        }
-        connection_turn(c, c->stall_deadline <= now);
+        if (connection_wait(c) < 0)
+                connection_free(c);
         return 0;
 }
 
