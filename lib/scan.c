@@ -369,6 +369,9 @@ static int lookup(struct scan *s, const struct association *a, const struct addr
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
         int r = s->diag_failed ? -EIO : 0;
 
+        /* Behind a saved tree there is no kernel to ask. */
+        if (s->options->root)
+                return -ENODATA;
         if (r == 0 && !s->diag)
                 r = diag_open(&s->diag);
         if (r < 0) {

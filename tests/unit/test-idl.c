@@ -44,8 +44,10 @@ static void test_grammar(void **state) {
                 "interface xn--lgbbat1ad8j.example--1.algeria\n",
                 "interface a.0.0",
                 "interface a.b\nmethod M ( ) -> ( )",
-                "interface a.b\nmethod M(a:int,b_1:?string,c:[]bool,d:[string]float,e:?[]object)->(f:?[string]T)\ntype T()",
-                "interface a.b\ntype T (\n  # first\n  one, # second\n  two\n)\ntype U(t: T, l: [][]?T, m: [string][]?U)",
+                "interface a.b\nmethod M(a:int,b_1:?string,c:[]bool,d:[string]float,e:?[]object)->(f:?[string]T)"
+                "\ntype T()",
+                "interface a.b\ntype T (\n  # first\n  one, # second\n  two\n)\n"
+                "type U(t: T, l: [][]?T, m: [string][]?U)",
                 "interface a.b\ntype T (a: (one, two), b: ?(c: (d: int)), e: [](x, y), f: [string]())",
                 "interface a.b\nerror E()\nerror F (reason: string)\n",
                 "interface a.b\ntype T (type: string, method: bool, int: int, string: string)",
@@ -208,8 +210,10 @@ static void test_inputs(void **state) {
         } cases[] = {
                 { NULL, NULL },
                 { "{}", NULL },
-                { "{\"b\":true,\"i\":-9223372036854775808,\"f\":0.5,\"s\":\"\",\"o\":{\"any\":[]},\"e\":\"red\"}", NULL },
-                { "{\"b\":null,\"i\":null,\"f\":null,\"s\":null,\"o\":null,\"e\":null,\"n\":null,\"l\":null,\"m\":null}", NULL },
+                { "{\"b\":true,\"i\":-9223372036854775808,\"f\":0.5,\"s\":\"\"}", NULL },
+                { "{\"o\":{\"any\":[]},\"e\":\"red\"}", NULL },
+                { "{\"b\":null,\"i\":null,\"f\":null,\"s\":null,\"o\":null,\"e\":null}", NULL },
+                { "{\"n\":null,\"l\":null,\"m\":null}", NULL },
                 { "{\"f\":1}", NULL },
                 { "{\"n\":{\"x\":1}}", NULL },
                 { "{\"n\":{\"x\":1,\"y\":null}}", NULL },

@@ -308,7 +308,8 @@ static void expect(struct fixture *t, struct peer *p, const char *text) {
 static void expect_error(struct fixture *t, struct peer *p, const char *error, const char *parameter) {
         _cleanup_free_ char *text = NULL;
 
-        assert_true(asprintf(&text, "{\"error\":\"org.varlink.service.%s\",\"parameters\":{%s}}", error, parameter) > 0);
+        assert_true(asprintf(&text,
+                             "{\"error\":\"org.varlink.service.%s\",\"parameters\":{%s}}", error, parameter) > 0);
         expect(t, p, text);
 }
 
@@ -335,6 +336,9 @@ static void expect_echo(struct fixture *t, struct peer *p) {
 #define HOLD_MORE "{\"method\":\"org.example.test.Hold\",\"more\":true}"
 #define ECHO_EMPTY "{\"method\":\"org.example.test.Echo\"}"
 #define EMPTY "{\"parameters\":{}}"
+#define COUNT(to) "{\"method\":\"org.example.test.Count\",\"parameters\":{\"to\":" #to "},\"more\":true}"
+#define COUNT_THEN_HOLD(to) \
+        "{\"method\":\"org.example.test.Count\",\"parameters\":{\"to\":" #to ",\"thenHold\":true},\"more\":true}"
 
 static void test_service(void **state) {
         struct fixture *t = fixture_new();
@@ -343,7 +347,8 @@ static void test_service(void **state) {
 
         (void) state;
         put(&p, "{\"method\":\"org.varlink.service.GetInfo\"}");
-        expect(t, &p, "{\"parameters\":{\"vendor\":\"V\",\"product\":\"P\",\"version\":\"1\",\"url\":\"https://example.org\","
+        expect(t, &p, "{\"parameters\":{\"vendor\":\"V\",\"product\":\"P\",\"version\":\"1\","
+                      "\"url\":\"https://example.org\","
                       "\"interfaces\":[\"org.varlink.service\",\"org.example.test\"]}}");
         put(&p, "{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":"
                 "\"org.example.test\"}}");
@@ -351,7 +356,8 @@ static void test_service(void **state) {
         assert_string_equal(json_string_value(json_object_get(json_object_get(reply, "parameters"), "description")),
                             test_text);
         json_decref(reply);
-        put(&p, "{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":\"org.no\"}}");
+        put(&p, "{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":{\"interface\":"
+                "\"org.no\"}}");
         expect_error(t, &p, "InterfaceNotFound", "\"interface\":\"org.no\"");
         put(&p, "{\"method\":\"org.varlink.service.GetInterfaceDescription\"}");
         expect_error(t, &p, "InvalidParameter", "\"parameter\":\"interface\"");
@@ -434,7 +440,8 @@ static void test_pipelining(void **state) {
         assert_int_equal(call_notify(t->held[0], json_pack("{s:i}", "n", 2)), 0);
         expect(t, &p, "{\"parameters\":{\"n\":2},\"continues\":true}");
         expect_silence(t, &p);
-        assert_int_equal(call_error(t->held[--t->n_held], "org.example.test.Overrun", json_pack("{s:i}", "lost", 3)), 0);
+        assert_int_equal(call_error(t->held[--t->n_held], "org.example.test.Overrun",
+                                    json_pack("{s:i}", "lost", 3)), 0);
         expect(t, &p, "{\"error\":\"org.example.test.Overrun\",\"parameters\":{\"lost\":3}}");
         expect_error(t, &p, "InterfaceNotFound", "\"interface\":\"org.no\"");
         peer_done(&p);
@@ -721,13 +728,12 @@ static void test_reads_late(void **state) {
         fixture_free(t);
 }
 
-#define COUNT(to) "{\"method\":\"org.example.test.Count\",\"parameters\":{\"to\":" #to "},\"more\":true}"
-
 static void expect_numbers(struct fixture *t, struct peer *p, unsigned from, unsigned to) {
         for (unsigned i = from; i < to; i++) {
                 char text[100];
 
-                snprintf(text, sizeof(text), "{\"parameters\":{\"n\":%u,\"pad\":\"0123456789\"},\"continues\":true}", i);
+                snprintf(text, sizeof(text),
+                         "{\"parameters\":{\"n\":%u,\"pad\":\"0123456789\"},\"continues\":true}", i);
                 expect(t, p, text);
         }
 }
@@ -767,7 +773,7 @@ static void test_stream_then_hold(void **state) {
         struct peer p = peer_new(t);
 
         (void) state;
-        put(&p, "{\"method\":\"org.example.test.Count\",\"parameters\":{\"to\":10,\"thenHold\":true},\"more\":true}");
+        put(&p, COUNT_THEN_HOLD(10));
         expect_numbers(t, &p, 0, 10);
         expect_silence(t, &p);
         assert_int_equal(t->releases, 1);
@@ -785,7 +791,7 @@ static void test_stream_hangup(void **state) {
         struct peer p = peer_new(t);
 
         (void) state;
-        put(&p, "{\"method\":\"org.example.test.Count\",\"parameters\":{\"to\":1000000,\"thenHold\":true},\"more\":true}");
+        put(&p, COUNT_THEN_HOLD(1000000));
         expect_numbers(t, &p, 0, 100);
         assert_int_equal(t->releases, 0);
         peer_done(&p);
@@ -826,9 +832,10 @@ static void test_stream_ended_from_outside(void **state) {
         const char *text;
 
         (void) state;
-        put(&p, "{\"method\":\"org.example.test.Count\",\"parameters\":{\"to\":1000000,\"thenHold\":true},\"more\":true}");
+        put(&p, COUNT_THEN_HOLD(1000000));
         settle(t);
-        assert_int_equal(call_error(t->held[--t->n_held], "org.example.test.Overrun", json_pack("{s:i}", "lost", 7)), 0);
+        assert_int_equal(call_error(t->held[--t->n_held], "org.example.test.Overrun",
+                                    json_pack("{s:i}", "lost", 7)), 0);
         assert_int_equal(t->releases, 1);
         while ((text = peer_take(t, &p)) && strstr(text, "continues"))
                 n++;
@@ -881,7 +888,8 @@ static void test_overrun(void **state) {
         assert_int_equal(call_notify(t->held[0], json_pack("{s:i, s:s}", "n", 1, "pad", pad)), -ENOBUFS);
         assert_int_equal(server_get_counts(t->server).overruns, 1);
         settle(t);
-        assert_int_equal(call_error(t->held[--t->n_held], "org.example.test.Overrun", json_pack("{s:i}", "lost", 2)), 0);
+        assert_int_equal(call_error(t->held[--t->n_held], "org.example.test.Overrun",
+                                    json_pack("{s:i}", "lost", 2)), 0);
 
         while ((text = peer_take(t, &p)) && strcmp(text, "{\"error\":\"org.example.test.Overrun\","
                                                          "\"parameters\":{\"lost\":2}}") != 0) {
@@ -998,7 +1006,7 @@ static void test_free_with_calls(void **state) {
         for (size_t i = 0; i < ELEMENTS(p); i++)
                 p[i] = peer_new(t);
         put(&p[0], HOLD);
-        put(&p[1], "{\"method\":\"org.example.test.Count\",\"parameters\":{\"to\":1000000,\"thenHold\":true},\"more\":true}");
+        put(&p[1], COUNT_THEN_HOLD(1000000));
         settle(t);
         assert_int_equal(t->n_held, 2);
         t->end_all_on_hangup = true;

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test.h"
+
+#include "changes.h"
+#include "proc.h"
+
+#define HEAD "ASSOC-ID ST INODE RX_QUEUE LPORT RPORT LADDRS <-> RADDRS\n"
+#define EPS "LPORT INODE LADDRS\n"
+
+/* A snapshot of these rows, begun `at` seconds after the start of time. */
+static struct snapshot *look(unsigned at, const char *assocs, const char *eps) {
+        struct builder b = {};
+        struct snapshot *s = NULL;
+
+        b.head.available = true;
+        b.head.started_monotonic = at * USEC_PER_SEC;
+        b.head.started_realtime = (1000 + at) * USEC_PER_SEC;
+        b.head.sources[SOURCE_SOCK_DIAG].result = SOURCE_READ;
+        assert_int_equal(proc_read_assocs(&b, 5, false, assocs, strlen(assocs)), 0);
+        assert_int_equal(proc_read_eps(&b, 5, eps, strlen(eps)), 0);
+        assert_int_equal(b.head.malformed, 0);
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+struct told {
+        char text[4096];
+};
+
+static int tell(const struct change *c, void *userdata) {
+        struct told *t = userdata;
+        size_t n = strlen(t->text);
+
+        if (c->endpoint)
+                snprintf(t->text + n, sizeof(t->text) - n, "%s %u\n", change_type_name(c->type), c->endpoint->local_port);
+        else
+                snprintf(t->text + n, sizeof(t->text) - n, "%s %u/%u %s>%s\n",
+                         c->type == CHANGE_FIGURES ? "figures" : change_type_name(c->type), c->association->id,
+                         c->association->local_port, association_state_name(c->old_state), association_state_name(c->new_state));
+        return 0;
+}
+
+static void assert_told(const char *before, const char *after, bool figures, const char *expected) {
+        struct snapshot *s = look(1, before, EPS), *t = look(2, after, EPS);
+        struct told told = {};
+
+        assert_int_equal(changes_find(s, t, figures, tell, &told), 0);
+        assert_string_equal(told.text, expected);
+        snapshot_unref(s);
+        snapshot_unref(t);
+}
+
+static void test_nothing(void **state) {
+        (void) state;
+        assert_told(HEAD, HEAD, true, "");
+        assert_told(HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n4 3 6 0 1001 9 10.0.0.1 <-> *10.0.0.8\n",
+                    HEAD "4 3 6 0 1001 9 10.0.0.1 <-> *10.0.0.8\n0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", true, "");
+}
+
+static void test_life_of_an_association(void **state) {
+        (void) state;
+        assert_told(HEAD, HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", false, "association_state 0/1000 closed>cookie_wait\n");
+        /* It gets its id. */
+        assert_told(HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", HEAD "7 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", false, "");
+        assert_told(HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", HEAD "7 3 5 0 1000 9 10.0.0.1 <-> 10.0.1.9 *10.0.0.9\n",
+                    false, "association_up 7/1000 cookie_wait>established\n");
+        assert_told(HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", HEAD "7 5 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", false,
+                    "association_state 7/1000 established>shutdown_sent\n");
+        assert_told(HEAD "7 5 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", HEAD, false, "association_down 7/1000 shutdown_sent>closed\n");
+        assert_told(HEAD, HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", false, "association_up 7/1000 closed>established\n");
+        /* Ended without ever getting an id. */
+        assert_told(HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", HEAD, false, "association_down 0/1000 cookie_wait>closed\n");
+}
+
+static void test_replaced(void **state) {
+        (void) state;
+        /* The same ends under another id: another association, and its end is told first. */
+        assert_told(HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", HEAD "8 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", false,
+                    "association_down 7/1000 established>closed\nassociation_up 8/1000 closed>established\n");
+        assert_told(HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", false,
+                    "association_down 7/1000 established>closed\nassociation_state 0/1000 closed>cookie_wait\n");
+}
+
+static void test_many_without_id(void **state) {
+        (void) state;
+        /* Told apart by ports and peers, each with its own fate. */
+        assert_told(HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n0 1 6 0 1001 9 10.0.0.1 <-> *10.0.0.9\n"
+                         "0 1 7 0 1002 9 10.0.0.1 <-> *10.0.0.9\n0 1 7 0 1002 9 10.0.0.1 <-> *10.0.0.8\n",
+                    HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n11 3 6 0 1001 9 10.0.0.1 <-> *10.0.0.9\n"
+                         "0 2 7 0 1002 9 10.0.0.1 <-> *10.0.0.8\n", false,
+                    "association_down 0/1002 cookie_wait>closed\nassociation_up 11/1001 cookie_wait>established\n"
+                    "association_state 0/1002 cookie_wait>cookie_echoed\n");
+}
+
+static void test_figures(void **state) {
+        static const char before[] = HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9 10.0.1.9\n8 3 5 0 1001 9 10.0.0.1 <-> *10.0.0.9\n";
+
+        (void) state;
+        assert_told(before, HEAD "7 3 5 9 1000 9 10.0.0.1 <-> *10.0.0.9 10.0.1.9\n8 3 5 0 1001 9 10.0.0.1 <-> *10.0.0.9\n", true,
+                    "figures 7/1000 established>established\n");
+        /* The primary moved, an address was added: in the paths and addresses, not in the row itself. */
+        assert_told(before, HEAD "7 3 5 0 1000 9 10.0.0.1 <-> 10.0.0.9 *10.0.1.9\n8 3 5 0 1001 9 10.0.0.1 <-> *10.0.0.9\n", true,
+                    "figures 7/1000 established>established\n");
+        assert_told(before, HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9 10.0.1.9\n8 3 5 0 1001 9 10.0.0.2 <-> *10.0.0.9\n", true,
+                    "figures 8/1001 established>established\n");
+        assert_told(before, HEAD "7 3 5 9 1000 9 10.0.0.1 <-> *10.0.0.9 10.0.1.9\n8 3 5 0 1001 9 10.0.0.1 <-> *10.0.0.9\n", false, "");
+        /* With a change of state only that. */
+        assert_told(before, HEAD "7 4 5 9 1000 9 10.0.0.1 <-> *10.0.0.9 10.0.1.9\n8 3 5 0 1001 9 10.0.0.1 <-> *10.0.0.9\n", true,
+                    "association_state 7/1000 established>shutdown_pending\n");
+}
+
+static void test_endpoints(void **state) {
+        struct snapshot *s = look(1, HEAD, EPS "5000 11 0.0.0.0\n5001 12 10.0.0.1\n5002 0 10.0.0.1\n");
+        struct snapshot *t = look(2, HEAD, EPS "5001 12 10.0.0.1 10.0.0.2\n5000 13 0.0.0.0\n5002 0 10.0.0.1\n5002 0 10.0.0.2\n");
+        struct told told = {};
+
+        (void) state;
+        /* An endpoint is its socket: bound to one address more it is the same, opened anew it is another. */
+        assert_int_equal(changes_find(s, t, true, tell, &told), 0);
+        assert_string_equal(told.text, "endpoint_removed 5000\nendpoint_added 5000\nendpoint_added 5002\n");
+        snapshot_unref(s);
+        snapshot_unref(t);
+}
+
+static int keep(const struct change *c, void *userdata) {
+        *(struct change *) userdata = *c;
+        return 0;
+}
+
+static void test_what_a_change_carries(void **state) {
+        struct builder b = {};
+        struct association *a;
+        struct snapshot *s, *t, *u;
+        struct change c = {};
+
+        (void) state;
+        s = look(10, HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", EPS);
+        t = look(12, HEAD, EPS);
+        assert_int_equal(changes_find(s, t, false, keep, &c), 0);
+        assert_int_equal(c.type, CHANGE_ASSOCIATION_DOWN);
+        assert_true(c.at == 1012 * USEC_PER_SEC);
+        assert_int_equal(c.certainty, CERTAINTY_HIGH);
+        assert_ptr_equal(c.snapshot, s);
+        assert_ptr_equal(c.association, snapshot_associations(s));
+        /* Nobody saw the old state begin. */
+        assert_int_equal(c.duration_usec, 0);
+
+        /* The same with its start observed, and without sock_diag to ask. */
+        assert_int_equal(builder_copy_association(&b, s, snapshot_associations(s), &a), 0);
+        a->given |= UINT64_C(1) << ASSOCIATION_LAST_CHANGE;
+        a->last_change_monotonic = 5 * USEC_PER_SEC;
+        b.head.available = true;
+        assert_int_equal(builder_finish(&b, &u), 0);
+        builder_done(&b);
+        b.head.available = true;
+        b.head.started_monotonic = 12 * USEC_PER_SEC;
+        snapshot_unref(t);
+        assert_int_equal(builder_finish(&b, &t), 0);
+        assert_int_equal(changes_find(u, t, false, keep, &c), 0);
+        assert_int_equal(c.type, CHANGE_ASSOCIATION_DOWN);
+        assert_true(c.duration_usec == 7 * USEC_PER_SEC);
+        assert_int_equal(c.certainty, CERTAINTY_LOW);
+        builder_done(&b);
+        snapshot_unref(s);
+        snapshot_unref(t);
+        snapshot_unref(u);
+}
+
+static void test_without_sctp(void **state) {
+        struct snapshot *s = look(1, HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", EPS "5000 11 0.0.0.0\n"), *none = NULL;
+        struct told told = {};
+        struct builder b = {};
+
+        (void) state;
+        assert_int_equal(builder_finish(&b, &none), 0);
+        assert_int_equal(changes_find(s, none, true, tell, &told), 0);
+        assert_string_equal(told.text, "");
+        /* It has just appeared: what is there has begun since. */
+        assert_int_equal(changes_find(none, s, true, tell, &told), 0);
+        assert_string_equal(told.text, "endpoint_added 5000\nassociation_up 7/1000 closed>established\n");
+        builder_done(&b);
+        snapshot_unref(s);
+        snapshot_unref(none);
+}
+
+static int refuse(const struct change *c, void *userdata) {
+        (void) c;
+        (*(unsigned *) userdata)++;
+        return -ECANCELED;
+}
+
+static void test_a_handler_can_end_it(void **state) {
+        struct snapshot *s = look(1, HEAD, EPS), *t = look(2, HEAD "7 3 5 0 1 9 10.0.0.1 <-> *10.0.0.9\n8 3 5 0 2 9 10.0.0.1 <-> *10.0.0.9\n", EPS);
+        unsigned calls = 0;
+
+        (void) state;
+        assert_int_equal(changes_find(s, t, false, refuse, &calls), -ECANCELED);
+        assert_int_equal(calls, 1);
+        snapshot_unref(s);
+        snapshot_unref(t);
+}
+
+static int count(const struct change *c, void *userdata) {
+        (*(unsigned (*)[_CHANGE_TYPE_MAX + 1]) userdata)[c->type]++;
+        return 0;
+}
+
+static struct snapshot *made_up(unsigned first, unsigned n, unsigned every) {
+        struct snapshot *s = NULL;
+        struct builder b = {};
+
+        b.head.available = true;
+        for (unsigned i = first; i < first + n; i++) {
+                struct association *a;
+                struct address *local;
+                struct path *path;
+
+                assert_int_equal(builder_add_address(&b, &local), 0);
+                *local = (struct address) { .family = 2, .bytes = { 10, 0, 0, 1 } };
+                assert_int_equal(builder_add_path(&b, &path), 0);
+                path->address = (struct address) { .family = 2, .primary = 1, .bytes = { 10, 1, (uint8_t) (i >> 8), (uint8_t) i } };
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                a->id = i + 1;
+                a->given = UINT64_C(1) << ASSOCIATION_ID | UINT64_C(1) << ASSOCIATION_STATE;
+                a->state = every && i % every == 0 ? ASSOCIATION_SHUTDOWN_PENDING : ASSOCIATION_ESTABLISHED;
+                a->local_port = 5000;
+                a->peer_port = (uint16_t) (i >> 16);
+                a->local = (struct range) { (uint32_t) b.n_addresses - 1, 1 };
+                a->paths = (struct range) { (uint32_t) b.n_paths - 1, 1 };
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+/* The size the pipeline is designed for. */
+static void test_fifty_thousand(void **state) {
+        struct snapshot *s = made_up(0, 50000, 0), *t = made_up(500, 50000, 100);
+        unsigned counts[_CHANGE_TYPE_MAX + 1] = {};
+
+        (void) state;
+        assert_int_equal(changes_find(s, t, false, count, counts), 0);
+        assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 500);
+        assert_int_equal(counts[CHANGE_ASSOCIATION_STATE], 500);
+        assert_int_equal(counts[CHANGE_ASSOCIATION_UP], 495);
+        snapshot_unref(s);
+        snapshot_unref(t);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_nothing),
+                cmocka_unit_test(test_life_of_an_association),
+                cmocka_unit_test(test_replaced),
+                cmocka_unit_test(test_many_without_id),
+                cmocka_unit_test(test_figures),
+                cmocka_unit_test(test_endpoints),
+                cmocka_unit_test(test_what_a_change_carries),
+                cmocka_unit_test(test_without_sctp),
+                cmocka_unit_test(test_a_handler_can_end_it),
+                cmocka_unit_test(test_fifty_thousand),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

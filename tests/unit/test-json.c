@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test.h"
+
+#include "idl.h"
+#include "interface.h"
+#include "json.h"
+#include "proc.h"
+
+static struct snapshot *sample(uint64_t hz) {
+        size_t length;
+        _cleanup_free_ char *eps = test_data("6.1/healthy.ns_b.eps", &length), *assocs = NULL, *snmp = NULL;
+        struct snapshot *s = NULL;
+        struct builder b = {};
+
+        b.head.hz = hz;
+        b.head.serial = 3;
+        b.head.started_realtime = UINT64_C(1769860800123456);
+        b.head.started_monotonic = 5 * USEC_PER_SEC;
+        b.head.duration_usec = 4321;
+        assert_int_equal(proc_read_eps(&b, 4026531840, eps, length), 0);
+        assocs = test_data("6.1/healthy.ns_b.assocs", &length);
+        assert_int_equal(proc_read_assocs(&b, 4026531840, false, assocs, length), 0);
+        snmp = test_data("6.1/healthy.ns_b.snmp", &length);
+        assert_int_equal(proc_read_snmp(&b, 4026531840, snmp, length), 0);
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+/* The interface file is the judge of every object we make. */
+static void assert_output(const char *method, const char *member, json_t *object) {
+        _cleanup_(json_decref_p) json_t *reply = json_pack("{so}", member, object);
+        _cleanup_free_ char *field = NULL;
+        _cleanup_(idl_free_p) struct idl *idl = NULL;
+        const char *expected;
+        unsigned line;
+
+        assert_non_null(reply);
+        assert_int_equal(idl_parse(interface_text, &idl, &line, &expected), 0);
+        if (idl_check_output(idl, method, reply, &field) < 0)
+                fail_msg("%s of %s is not what the interface declares: %s", field, method, json_dumps(reply, 0));
+}
+
+static void assert_text(json_t *object, const char *expected) {
+        char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+
+        assert_string_equal(text, expected);
+        free(text);
+        json_decref(object);
+}
+
+static void test_endpoint(void **state) {
+        struct snapshot *s = sample(250);
+
+        (void) state;
+        assert_text(json_endpoint(s, snapshot_endpoints(s) + 6),
+                    "{\"inode\":11199,\"localAddresses\":[\"fd00:1::2\",\"10.0.1.2\",\"10.0.2.2\"],\"localPort\":5063,"
+                    "\"netns\":4026531840,\"state\":\"listening\",\"style\":\"one_to_many\",\"uid\":0}");
+        for (uint32_t i = 0; i < snapshot_head(s)->n_endpoints; i++)
+                assert_output("ListEndpoints", "endpoint", json_endpoint(s, snapshot_endpoints(s) + i));
+        snapshot_unref(s);
+}
+
+static void test_association(void **state) {
+        struct snapshot *s = sample(250);
+
+        (void) state;
+        assert_text(json_association(s, snapshot_associations(s)),
+                    "{\"associationId\":5,\"heartbeatIntervalMs\":2000,\"inStreams\":10,\"initRetransmissions\":0,"
+                    "\"inode\":11205,\"localAddresses\":[\"10.0.1.2\"],\"localPort\":5001,\"maxRetransmissions\":20,"
+                    "\"netns\":4026531840,\"outStreams\":10,"
+                    "\"paths\":[{\"address\":\"10.0.1.1\",\"primary\":true}],\"peerAddresses\":[\"10.0.1.1\"],"
+                    "\"peerPort\":38343,\"primaryAddress\":\"10.0.1.1\",\"receiveBufferBytes\":212992,"
+                    "\"receiveQueueBytes\":0,\"retransmittedChunks\":0,\"sendBufferBytes\":212992,"
+                    "\"shutdownRetransmissions\":0,\"socketState\":\"established\",\"state\":\"established\","
+                    "\"style\":\"one_to_one\",\"transmitQueueBytes\":0,\"uid\":0,\"writeQueueBytes\":0}");
+        for (uint32_t i = 0; i < snapshot_head(s)->n_associations; i++)
+                assert_output("ListAssociations", "association", json_association(s, snapshot_associations(s) + i));
+        snapshot_unref(s);
+}
+
+static void test_ticks(void **state) {
+        static const struct {
+                uint64_t hz;
+                const char *name;
+                int value;
+        } cases[] = {
+                { 100, "heartbeatIntervalMs", 5000 },
+                { 250, "heartbeatIntervalMs", 2000 },
+                { 300, "heartbeatIntervalMs", 1667 },
+                { 1000, "heartbeatIntervalMs", 500 },
+                /* A saved tree does not say how long a tick is. */
+                { 0, "heartbeatIntervalJiffies", 500 },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct snapshot *s = sample(cases[i].hz);
+                _cleanup_(json_decref_p) json_t *a = json_association(s, snapshot_associations(s));
+
+                assert_int_equal(json_integer_value(json_object_get(a, cases[i].name)), cases[i].value);
+                assert_null(json_object_get(a, cases[i].hz ? "heartbeatIntervalJiffies" : "heartbeatIntervalMs"));
+                snapshot_unref(s);
+        }
+}
+
+/* Every field there is, and none of them. */
+static void test_all_and_nothing(void **state) {
+        struct association *a;
+        struct snapshot *s;
+        struct builder b = {};
+        struct endpoint *e;
+        struct path *p;
+
+        (void) state;
+        b.head.hz = 250;
+        for (unsigned i = 0; i < 2; i++) {
+                assert_int_equal(builder_add_endpoint(&b, &e), 0);
+                e->inode = i;
+                e->given = i ? (UINT64_C(1) << _ENDPOINT_FIELD_MAX) - 1 : 0;
+                assert_int_equal(builder_add_path(&b, &p), 0);
+                p->address.family = 2;
+                p->given = i ? (UINT64_C(1) << _PATH_FIELD_MAX) - 1 : 0;
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                a->id = i;
+                a->given = i ? (UINT64_C(1) << _ASSOCIATION_FIELD_MAX) - 1 :
+                        UINT64_C(1) << ASSOCIATION_LOCAL_PORT | UINT64_C(1) << ASSOCIATION_PEER_PORT;
+                a->paths = (struct range) { i, 1 };
+        }
+        b.endpoints[0].given |= UINT64_C(1) << ENDPOINT_LOCAL_PORT;
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+
+        for (uint32_t i = 0; i < 2; i++) {
+                json_t *association = json_association(s, snapshot_associations(s) + i);
+
+                assert_int_equal(json_object_size(association), i ? _ASSOCIATION_FIELD_MAX + 3 : 2 + 3);
+                assert_output("ListAssociations", "association", association);
+                assert_output("ListEndpoints", "endpoint", json_endpoint(s, snapshot_endpoints(s) + i));
+        }
+        snapshot_unref(s);
+}
+
+static void test_scan_and_counters(void **state) {
+        struct snapshot *s = sample(250);
+        json_t *counters = json_counters(s);
+
+        (void) state;
+        assert_int_equal(json_object_size(counters), 32);
+        assert_int_equal(json_integer_value(json_object_get(counters, "SctpPassiveEstabs")), 8);
+        json_decref(counters);
+        assert_text(json_scan(s, 5 * USEC_PER_SEC + 1500000, true),
+                    "{\"ageMs\":1500,\"durationUs\":4321,\"serial\":3,\"stale\":true,\"startedAt\":\"2026-01-31T12:00:00.123Z\"}");
+        assert_output("ListEndpoints", "scan", json_scan(s, 0, false));
+        snapshot_unref(s);
+}
+
+static void test_change(void **state) {
+        struct snapshot *s = sample(250);
+        struct change change = {
+                .type = CHANGE_ASSOCIATION_DOWN, .certainty = CERTAINTY_LOW, .at = 0, .snapshot = s,
+                .association = snapshot_associations(s), .old_state = ASSOCIATION_ESTABLISHED, .new_state = ASSOCIATION_CLOSED,
+                .duration_usec = 1234567,
+        };
+        json_t *json = json_change(&change);
+
+        (void) state;
+        assert_string_equal(json_string_value(json_object_get(json, "type")), "association_down");
+        assert_string_equal(json_string_value(json_object_get(json, "certainty")), "low");
+        assert_string_equal(json_string_value(json_object_get(json, "newState")), "closed");
+        assert_int_equal(json_integer_value(json_object_get(json, "durationMs")), 1234);
+        assert_output("Monitor", "change", json);
+
+        change = (struct change) { .type = CHANGE_ENDPOINT_ADDED, .snapshot = s, .endpoint = snapshot_endpoints(s) };
+        json = json_change(&change);
+        assert_null(json_object_get(json, "oldState"));
+        assert_null(json_object_get(json, "durationMs"));
+        assert_output("Monitor", "change", json);
+        snapshot_unref(s);
+}
+
+static void test_large_numbers(void **state) {
+        _cleanup_(json_decref_p) json_t *object = json_object();
+
+        (void) state;
+        assert_int_equal(json_set_u64(object, "a", INT64_MAX), 0);
+        assert_int_equal(json_set_u64(object, "b", (uint64_t) INT64_MAX + 1), 0);
+        assert_true(json_integer_value(json_object_get(object, "a")) == INT64_MAX);
+        assert_string_equal(json_string_value(json_object_get(object, "b")), "9223372036854775808");
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_endpoint),
+                cmocka_unit_test(test_association),
+                cmocka_unit_test(test_ticks),
+                cmocka_unit_test(test_all_and_nothing),
+                cmocka_unit_test(test_scan_and_counters),
+                cmocka_unit_test(test_change),
+                cmocka_unit_test(test_large_numbers),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
