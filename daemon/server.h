@@ -69,7 +69,8 @@ int server_set_info(struct server *s, const char *vendor, const char *product, c
 
 /* Serves an interface: the text of its .varlink file, and a table ended by a NULL name. Methods of the
  * file that are not in the table answer MethodNotImplemented. */
-int server_add_interface(struct server *s, const char *idl_text, const struct server_method_entry *methods, void *userdata);
+int server_add_interface(struct server *s, const char *idl_text, const struct server_method_entry *methods,
+                         void *userdata);
 
 /* Checks each reply against the interface file; one that breaks it ends its connection (-EBADMSG) and is
  * counted. For tests: it shows that the daemon sends what it declares. */
@@ -109,7 +110,8 @@ int call_notify_message(struct call *call, struct message *m);
  * the call, or the call goes on as if never streamed. Negative: the connection ends. `release` is called
  * once when `userdata` is needed no longer: after the last `next`, when the call is ended from outside
  * (within that function), when the caller hangs up (before the hang-up callback), or on failure. */
-int call_stream(struct call *call, int (*next)(struct call *call, void *userdata), void (*release)(void *userdata), void *userdata);
+int call_stream(struct call *call, int (*next)(struct call *call, void *userdata), void (*release)(void *userdata),
+                void *userdata);
 
 /* Called when the call's connection goes away before the call has ended; the call is released then, and
  * the callback must not end it. It comes from the event loop or server_free(), never from within a
