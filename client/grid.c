@@ -312,9 +312,14 @@ static void draw(struct drawing *d, const char *text, size_t length, enum style 
         d->emit(text, length, style, d->userdata);
 }
 
+/* The middle goes: of an address with its port both ends matter. */
 static void draw_cut(struct drawing *d, const char *text, size_t length, unsigned width, enum style style) {
-        draw(d, text, plain_cut(text, length, width - 1), style);
+        unsigned all = plain_width(text, length), tail = (width - 1) / 2;
+        size_t end = plain_cut(text, length, all - tail);
+
+        draw(d, text, plain_cut(text, length, width - 1 - tail), style);
         draw(d, "…", strlen("…"), style);
+        draw(d, text + end, length - end, style);
 }
 
 void grid_draw_header(const struct grid *g, grid_emit emit, void *userdata) {

@@ -31,12 +31,10 @@ enum code list_run(const struct options *o, const struct list *list) {
         code = source_list(o, list->listing, handle, &run);
         if (code != CODE_DONE)
                 return code;
-        r = writer_finish(writer);
+        legend = tally_text(&run.tally, list->singular, list->plural);
+        r = legend ? writer_finish(writer, legend) : -ENOMEM;
         if (r == -ENOMEM)
                 return say_out_of_memory();
-        legend = tally_text(&run.tally, list->singular, list->plural);
-        if (legend)
-                writer_legend(o, "%s", legend);
 
         if (run.tally.total == 0 && options_filtered(o)) {
                 say("No %s matches.", list->singular);

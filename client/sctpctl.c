@@ -20,7 +20,7 @@ enum group {
         FOR_ALL = 1 << 0,
         FOR_TABLES = 1 << 1,            /* of the kernel: --raw, --root */
         FOR_LISTS = 1 << 2,             /* with columns and filters */
-        FOR_WATCH = 1 << 3,
+        FOR_ASSOCIATIONS = 1 << 3,
 };
 
 struct verb {
@@ -34,7 +34,7 @@ struct verb {
 static const struct verb verbs[] = {
         { "eps", "Listening endpoints, as /proc/net/sctp/eps has them", FOR_TABLES | FOR_LISTS,
           endpoint_state_name, verb_eps },
-        { "assocs", "Associations; with --watch a live view of them", FOR_TABLES | FOR_LISTS | FOR_WATCH,
+        { "assocs", "Associations; with --watch a live view of them", FOR_TABLES | FOR_LISTS | FOR_ASSOCIATIONS,
           association_state_name, verb_assocs },
         { "stats", "Counters of this host's SCTP, and what they mean", FOR_TABLES, NULL, verb_stats },
         { "status", "What sctpmond is doing", 0, NULL, verb_status },
@@ -63,13 +63,13 @@ static const struct option_text {
         int id;
         unsigned groups;
 } option_texts[] = {
-        { "watch", NULL, "Follow the changes", OPTION_WATCH, FOR_WATCH },
+        { "watch", NULL, "Follow the changes", OPTION_WATCH, FOR_ASSOCIATIONS },
         { "port", "N", "With this port on either side", OPTION_PORT, FOR_LISTS },
         { "local", "ADDR[:PORT]", "With this local address ([IPv6]:PORT)", OPTION_LOCAL, FOR_LISTS },
-        { "peer", "ADDR[:PORT]", "With this address of the peer", OPTION_PEER, FOR_LISTS },
+        { "peer", "ADDR[:PORT]", "With this address of the peer", OPTION_PEER, FOR_ASSOCIATIONS },
         { "state", "STATE", "In this state", OPTION_STATE, FOR_LISTS },
         { "netns", "WHICH", "In this network namespace: all, host, NAME, pid:N, inode:N", OPTION_NETNS, FOR_LISTS },
-        { "wide", NULL, "All columns, nothing cut to fit the terminal", OPTION_WIDE, FOR_LISTS },
+        { "wide", NULL, "All columns, nothing cut to fit the terminal", OPTION_WIDE, FOR_TABLES },
         { "raw", NULL, "The kernel's own table, unchanged", OPTION_RAW, FOR_TABLES },
         { "root", "DIR", "Of a saved tree with proc/net/sctp in it", OPTION_ROOT, FOR_TABLES },
         { "json", "pretty|short|off", "Print JSON", OPTION_JSON, FOR_ALL },
@@ -414,7 +414,7 @@ static enum code check_arguments(const struct arguments *a, const struct verb *v
         const char *with = NULL;
 
         if (foreign) {
-                say("sctpctl %s has no option --%s; sctpctl %s --help shows those it has.", verb->name,
+                say("%s has no option --%s; sctpctl %s --help shows those it has.", verb->name,
                     a->last[__builtin_ctz(foreign)]->name, verb->name);
                 return CODE_USAGE;
         }
@@ -464,7 +464,7 @@ static enum code run(struct options *o, int argc, char **argv) {
         if (a.help || !verb)
                 return help(verb);
         if (optind < argc) {
-                say("sctpctl %s takes options only: what is \"%s\"?", verb->name, argv[optind]);
+                say("%s takes options only: what is \"%s\"?", verb->name, argv[optind]);
                 return CODE_USAGE;
         }
         code = check_arguments(&a, verb);

@@ -6,42 +6,43 @@
 #include "source.h"
 #include "writer.h"
 
-/* What Linux counts under these names (net/sctp); the first 17 are of RFC 3873. */
+/* What Linux counts under these names (net/sctp); the first 17 are of RFC 3873. Short, so that a line
+ * fits a terminal: sctpctl(1) says more. */
 static const struct meaning {
         const char *name, *text;
 } meanings[] = {
-        { "SctpCurrEstab", "associations now: established, shutdown_received or shutdown_pending" },
-        { "SctpActiveEstabs", "associations established that this host began" },
-        { "SctpPassiveEstabs", "associations established that the peer began" },
-        { "SctpAborteds", "associations ended by an ABORT, of either side" },
-        { "SctpShutdowns", "associations ended gracefully, by SHUTDOWN" },
-        { "SctpOutOfBlues", "packets received that belong to no association" },
-        { "SctpChecksumErrors", "packets received with a wrong checksum" },
-        { "SctpOutCtrlChunks", "control chunks sent, without retransmissions" },
-        { "SctpOutOrderChunks", "ordered DATA chunks sent, without retransmissions" },
-        { "SctpOutUnorderChunks", "unordered DATA chunks sent, without retransmissions" },
+        { "SctpCurrEstab", "associations established now" },
+        { "SctpActiveEstabs", "established, begun by this host" },
+        { "SctpPassiveEstabs", "established, begun by the peer" },
+        { "SctpAborteds", "ended by an ABORT of either side" },
+        { "SctpShutdowns", "ended gracefully, by SHUTDOWN" },
+        { "SctpOutOfBlues", "packets of no known association" },
+        { "SctpChecksumErrors", "packets with a wrong checksum" },
+        { "SctpOutCtrlChunks", "control chunks sent" },
+        { "SctpOutOrderChunks", "ordered DATA chunks sent" },
+        { "SctpOutUnorderChunks", "unordered DATA chunks sent" },
         { "SctpInCtrlChunks", "control chunks received" },
-        { "SctpInOrderChunks", "ordered DATA chunks received, duplicates left out" },
-        { "SctpInUnorderChunks", "unordered DATA chunks received, duplicates left out" },
-        { "SctpFragUsrMsgs", "messages that had to be cut into several DATA chunks to be sent" },
-        { "SctpReasmUsrMsgs", "messages put together from several DATA chunks" },
+        { "SctpInOrderChunks", "ordered DATA chunks received" },
+        { "SctpInUnorderChunks", "unordered DATA chunks received" },
+        { "SctpFragUsrMsgs", "messages cut into several chunks" },
+        { "SctpReasmUsrMsgs", "messages put together from chunks" },
         { "SctpOutSCTPPacks", "packets sent" },
         { "SctpInSCTPPacks", "packets received" },
-        { "SctpT1InitExpireds", "times an INIT was not answered in time (timer T1-init)" },
-        { "SctpT1CookieExpireds", "times a COOKIE ECHO was not answered in time (timer T1-cookie)" },
-        { "SctpT2ShutdownExpireds", "times a SHUTDOWN or SHUTDOWN ACK was not answered in time (timer T2-shutdown)" },
-        { "SctpT3RtxExpireds", "times DATA was not acknowledged in time (timer T3-rtx)" },
-        { "SctpT4RtoExpireds", "times an ASCONF was not acknowledged in time (timer T4-rto)" },
-        { "SctpT5ShutdownGuardExpireds", "times a shutdown took too long and was aborted (timer T5-shutdown-guard)" },
-        { "SctpDelaySackExpireds", "times a SACK was sent because its delay was over" },
-        { "SctpAutocloseExpireds", "associations closed because they were idle (SCTP_AUTOCLOSE)" },
-        { "SctpT3Retransmits", "times retransmission was begun because timer T3-rtx expired" },
-        { "SctpPmtudRetransmits", "times retransmission was begun because a path's MTU shrank" },
-        { "SctpFastRetransmits", "times retransmission was begun because the peer reported gaps" },
-        { "SctpInPktSoftirq", "packets handled at once when they came" },
-        { "SctpInPktBacklog", "packets that waited because their socket was in use" },
-        { "SctpInPktDiscards", "packets received and discarded" },
-        { "SctpInDataChunkDiscards", "DATA chunks discarded: duplicates, beyond the window, or on a stream that does not exist" },
+        { "SctpT1InitExpireds", "times INIT got no answer (T1-init)" },
+        { "SctpT1CookieExpireds", "times COOKIE ECHO got none (T1-cookie)" },
+        { "SctpT2ShutdownExpireds", "times SHUTDOWN got none (T2-shutdown)" },
+        { "SctpT3RtxExpireds", "times DATA got no SACK (T3-rtx)" },
+        { "SctpT4RtoExpireds", "times ASCONF got no answer (T4-rto)" },
+        { "SctpT5ShutdownGuardExpireds", "shutdowns given up (T5-shutdown-guard)" },
+        { "SctpDelaySackExpireds", "SACKs sent when their delay was over" },
+        { "SctpAutocloseExpireds", "associations closed for being idle" },
+        { "SctpT3Retransmits", "retransmissions begun by T3-rtx" },
+        { "SctpPmtudRetransmits", "retransmissions begun as the MTU shrank" },
+        { "SctpFastRetransmits", "retransmissions begun for reported gaps" },
+        { "SctpInPktSoftirq", "packets handled at once" },
+        { "SctpInPktBacklog", "packets that waited for a busy socket" },
+        { "SctpInPktDiscards", "packets discarded on receipt" },
+        { "SctpInDataChunkDiscards", "DATA chunks discarded on receipt" },
 };
 
 static const char *meaning_of(const char *name) {
@@ -92,7 +93,7 @@ static enum code print_table(const struct options *o, json_t *counters) {
                         break;
         }
         if (r >= 0)
-                r = writer_finish(w);
+                r = writer_finish(w, NULL);
         return r == -ENOMEM ? say_out_of_memory() : CODE_DONE;
 }
 

@@ -31,6 +31,16 @@ static const char *span(json_t *object, const char *name, uint64_t unit, char bu
         return text_span(value > 0 ? (uint64_t) value * unit : 0, buffer);
 }
 
+/* Most looks take less than text_span() has a word for. */
+static const char *duration_text(json_t *object, char buffer[static TEXT_SPAN_MAX]) {
+        json_int_t us = member_int(object, "durationUs");
+
+        if (us < 0 || us >= 10000)
+                return span(object, "durationUs", 1, buffer);
+        snprintf(buffer, TEXT_SPAN_MAX, "%.2fms", (double) us / 1000);
+        return buffer;
+}
+
 static void print_scan(const struct options *o, json_t *status) {
         char interval[TEXT_SPAN_MAX], effective[TEXT_SPAN_MAX], age[TEXT_SPAN_MAX], duration[TEXT_SPAN_MAX];
         bool stretched = member_int(status, "effectiveIntervalMs") > member_int(status, "intervalMs");
@@ -46,7 +56,7 @@ static void print_scan(const struct options *o, json_t *status) {
         else
                 line(o, json_is_true(json_object_get(scan, "stale")) ? STYLE_WARNING : STYLE_PLAIN, "Last scan",
                      "number %" JSON_INTEGER_FORMAT ", %s ago, took %s%s", member_int(scan, "serial"),
-                     span(scan, "ageMs", USEC_PER_MSEC, age), span(scan, "durationUs", 1, duration),
+                     span(scan, "ageMs", USEC_PER_MSEC, age), duration_text(scan, duration),
                      json_is_true(json_object_get(scan, "stale")) ? ", stale" : "");
 }
 
@@ -63,7 +73,7 @@ static void print_sources(const struct options *o, json_t *sources) {
                 style = strcmp(result, "failed") == 0 ? STYLE_TROUBLE : member_int(source, "malformed") > 0 ? STYLE_WARNING : STYLE_PLAIN;
                 if (strcmp(result, "read") == 0)
                         line(o, style, key, "%-9s read: %" JSON_INTEGER_FORMAT " rows in %s, %" JSON_INTEGER_FORMAT " malformed",
-                             member_string(source, "name"), member_int(source, "rows"), span(source, "durationUs", 1, duration),
+                             member_string(source, "name"), member_int(source, "rows"), duration_text(source, duration),
                              member_int(source, "malformed"));
                 else
                         line(o, style, key, "%-9s %s%s%s", member_string(source, "name"), result, reason[0] ? ": " : "", reason);

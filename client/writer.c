@@ -3,13 +3,12 @@
 #include <sys/ioctl.h>
 
 #include "pager.h"
-#include "plain.h"
 #include "text.h"
 #include "writer.h"
 
 struct writer_ops {
         int (*object)(struct writer *w, json_t *object);
-        int (*finish)(struct writer *w);
+        int (*finish)(struct writer *w, const char *legend);
 };
 
 struct writer {
@@ -52,9 +51,10 @@ static int array_object(struct writer *w, json_t *object) {
         return dump(object, json_flags(w->options), pretty ? "  " : "");
 }
 
-static int array_finish(struct writer *w) {
+static int array_finish(struct writer *w, const char *legend) {
         bool pretty = w->options->output == OUTPUT_JSON_PRETTY;
 
+        (void) legend;
         if (!w->begun)
                 printf("[]\n");
         else
@@ -73,8 +73,9 @@ static int stream_object(struct writer *w, json_t *object) {
         return output_error();
 }
 
-static int stream_finish(struct writer *w) {
+static int stream_finish(struct writer *w, const char *legend) {
         (void) w;
+        (void) legend;
         return output_error();
 }
 
@@ -86,7 +87,7 @@ static void emit(const char *text, size_t length, enum style style, void *userda
         writer_style(userdata, text, length, style);
 }
 
-static int table_finish(struct writer *w) {
+static int table_finish(struct writer *w, const char *legend) {
         void *o = (void *) w->options;
         bool narrow;
 
@@ -101,8 +102,8 @@ static int table_finish(struct writer *w) {
                         grid_draw_line(w->grid, row, line, emit, o);
                         printf("\n");
                 }
-        if (narrow && w->options->legend)
-                printf("\n(This terminal is too narrow for all there is: --wide shows it.)\n");
+        if (w->options->terminal && w->options->legend && (legend || narrow))
+                printf("\n%s%s\n", legend ?: "", narrow ? legend ? " (more with --wide)" : "(more with --wide)" : "");
         return output_error();
 }
 
@@ -142,8 +143,8 @@ int writer_object(struct writer *w, json_t *object) {
         return w->ops->object(w, object);
 }
 
-int writer_finish(struct writer *w) {
-        return w->ops->finish(w);
+int writer_finish(struct writer *w, const char *legend) {
+        return w->ops->finish(w, legend);
 }
 
 int writer_document(const struct options *o, json_t *object) {
@@ -172,19 +173,6 @@ void writer_style(const struct options *o, const char *text, size_t length, enum
         (void) fwrite(text, 1, length, stdout);
         if (styled)
                 (void) fputs("\x1b[0m", stdout);
-}
-
-void writer_legend(const struct options *o, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
-        va_list ap;
-
-        if (o->output != OUTPUT_TABLE || !o->terminal || !o->legend)
-                return;
-        va_start(ap, format);
-        text = plain_vformat(format, ap);
-        va_end(ap);
-        if (text)
-                printf("\n%s\n", text);
 }
 
 unsigned writer_width(const struct options *o) {

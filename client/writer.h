@@ -20,17 +20,15 @@ DEFINE_CLEANUP(struct writer *, writer_free)
 
 /* -ENOMEM; -EPIPE: nobody reads any more */
 int writer_object(struct writer *w, json_t *object);
-/* Without it a list stays unfinished, so that nobody takes a part for the whole. */
-int writer_finish(struct writer *w);
+/* Without it a list stays unfinished, so that nobody takes a part for the whole. The legend (NULL: none)
+ * goes below a table, for a person at a terminal only. */
+int writer_finish(struct writer *w, const char *legend);
 
 /* One object that stands alone, as JSON. */
 int writer_document(const struct options *o, json_t *object);
 
 /* Writes text in a style, if colour is wanted. */
 void writer_style(const struct options *o, const char *text, size_t length, enum style style);
-
-/* A line below a table, for a person at a terminal only. */
-void writer_legend(const struct options *o, const char *format, ...) _printf_(2, 3);
 
 /* The terminal's width; 0: no terminal, or the person wants it wide */
 unsigned writer_width(const struct options *o);

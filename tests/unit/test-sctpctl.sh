@@ -1,0 +1,473 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What sctpctl prints, compared with golden files, and how it takes a daemon that misbehaves.
+# UPDATE_GOLDEN=1 writes the golden files anew: look at the difference before you commit it.
+
+here=$(cd "$(dirname "$0")" && pwd)
+golden=$here/golden
+data=${TEST_DATA:-$here/../data}
+sctpctl=${SCTPCTL:-$PWD/sctpctl}
+fake=${FAKE_DAEMON:-$PWD/tests/unit/fake-daemon}
+scratch=$(mktemp -d) || exit 99
+daemon=
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$scratch"' EXIT
+
+export LC_ALL=C.UTF-8
+unset NO_COLOR COLUMNS PAGER SCTPCTL_PAGER SCTPMON_SOCKET
+n=0
+
+result() { # ok-or-not description
+        n=$((n + 1))
+        if [ "$1" = 0 ]; then
+                echo "ok $n - $2"
+        else
+                echo "not ok $n - $2"
+                sed 's/^/# /' "$scratch/why" 2>/dev/null
+        fi
+        rm -f "$scratch/why"
+}
+
+# Runs sctpctl; leaves out, err and code.
+run() {
+        timeout 30 "$sctpctl" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+        code=$?
+}
+
+expect() { # description code
+        if [ "$code" != "$2" ]; then
+                { echo "exit code $code, expected $2"; cat "$scratch/err"; } >"$scratch/why"
+                result 1 "$1"
+        else
+                result 0 "$1"
+        fi
+}
+
+same() { # description code golden-file: standard output is this file
+        [ -z "$UPDATE_GOLDEN" ] || cp "$scratch/out" "$golden/$3"
+        if ! diff -u "$golden/$3" "$scratch/out" >"$scratch/why"; then
+                result 1 "$1"
+        else
+                expect "$1" "$2"
+        fi
+}
+
+says() { # description code text: standard error holds this text
+        if ! grep -qF -- "$3" "$scratch/err"; then
+                { echo "expected on standard error: $3"; cat "$scratch/err"; } >"$scratch/why"
+                result 1 "$1"
+        else
+                expect "$1" "$2"
+        fi
+}
+
+# What is different each time.
+steady() {
+        sed -E -i 's/"(startedAt|ageMs|durationUs)":( ?)("[^"]*"|[0-9]+)/"\1":\2"?"/g' "$scratch/out"
+}
+
+tree() { # name kernel sample
+        local dir=$scratch/$1/proc/net/sctp table
+        mkdir -p "$dir"
+        for table in eps assocs remaddr snmp; do
+                cp "$data/$2/$3.$table" "$dir/$table"
+        done
+        echo "Linux version $2.0" >"$scratch/$1/proc/version"
+}
+
+tree server 6.1 healthy.ns_b
+tree down 6.1 path2_down.ns_a
+tree empty 6.12 empty.rootns
+
+# Tables and JSON
+
+for verb in eps assocs stats; do
+        for t in server down empty; do
+                run $verb --root="$scratch/$t"
+                same "$verb of $t: table" 0 "$verb.$t.txt"
+                run $verb --root="$scratch/$t" --json=pretty
+                steady
+                same "$verb of $t: pretty JSON" 0 "$verb.$t.pretty.json"
+                run $verb --root="$scratch/$t" --json=short
+                steady
+                same "$verb of $t: short JSON" 0 "$verb.$t.short.json"
+        done
+done
+
+run eps --root="$scratch/server" -j
+same "-j into a pipe is short" 0 eps.server.short.json
+run eps --root="$scratch/server" --no-legend
+tail -n +2 "$golden/eps.server.txt" | diff -u - "$scratch/out" >"$scratch/why"
+result $? "--no-legend leaves out the header"
+run eps --root="$scratch/server" --color=never
+same "--color=never" 0 eps.server.txt
+run assocs --root="$scratch/down" --color=always
+same "--color=always, also into a pipe" 0 assocs.down.color.txt
+
+# What the kernel's own table says, field by field
+run eps --root="$scratch/server" --no-legend
+awk '
+        function short(a) { gsub(/:0+/, ":", a); sub(/^0+/, "", a); sub(/:::+/, "::", a); return a }
+        BEGIN { style[0] = "one_to_many"; style[1] = "peeled_off"; style[2] = "one_to_one"; state[10] = "listening" }
+        FNR > 1 {
+                l = ""
+                for (i = 9; i <= NF; i++) { a = $i; if (a ~ /:/) a = a == "0000:0000:0000:0000:0000:0000:0000:0000" ? "::" : short(a); l = l (l ? "," : "") a }
+                print l, $6, state[$4], style[$3], $7, $8
+        }' "$data/6.1/healthy.ns_b.eps" | sort >"$scratch/kernel"
+awk '{ print $1, $2, $3, $4, $5, $6 }' "$scratch/out" | sort | diff -u "$scratch/kernel" - >"$scratch/why"
+result $? "eps has every field of the kernel's table"
+
+# The kernel's own tables
+
+for t in server down empty; do
+        run eps --raw --root="$scratch/$t"
+        cmp "$scratch/$t/proc/net/sctp/eps" "$scratch/out" >"$scratch/why" 2>&1
+        result $? "eps --raw of $t"
+        run assocs --raw --root="$scratch/$t"
+        cmp "$scratch/$t/proc/net/sctp/assocs" "$scratch/out" >"$scratch/why" 2>&1
+        result $? "assocs --raw of $t"
+        run stats --raw --root="$scratch/$t"
+        cmp "$scratch/$t/proc/net/sctp/snmp" "$scratch/out" >"$scratch/why" 2>&1
+        result $? "stats --raw of $t"
+done
+run eps --raw --root="$scratch/nowhere"
+says "--raw of nothing" 3 "No such file"
+
+# Filters
+
+matches() { # description count options…: so many rows, and 4 when none
+        local description=$1 count=$2
+        shift 2
+        run "$@" --no-legend
+        [ "$(wc -l <"$scratch/out")" = "$count" ] || { cat "$scratch/out" >"$scratch/why"; result 1 "$description"; return; }
+        expect "$description" "$([ "$count" = 0 ] && echo 4 || echo 0)"
+}
+
+matches "eps --port" 1 eps --root="$scratch/server" --port=5007
+matches "eps --port of nobody" 0 eps --root="$scratch/server" --port=9
+matches "eps --local" 2 eps --root="$scratch/server" --local=10.0.2.2
+matches "eps --local with port" 1 eps --root="$scratch/server" --local=10.0.2.2:5063
+matches "eps --state" 7 eps --root="$scratch/server" --state=listening
+matches "eps --state of nobody" 0 eps --root="$scratch/server" --state=closed
+matches "assocs --port" 1 assocs --root="$scratch/server" --port=38343
+matches "assocs --peer" 5 assocs --root="$scratch/server" --peer=10.0.1.1
+matches "assocs --peer with port" 1 assocs --root="$scratch/server" --peer='[fd00:1::1]:49985'
+matches "assocs --state" 1 assocs --root="$scratch/down" --state=cookie_wait
+matches "assocs, two filters" 1 assocs --root="$scratch/down" --state=established --port=5007
+run eps --root="$scratch/server" --port=9 --json=short
+[ "$(cat "$scratch/out")" = "[]" ]
+result $? "nothing found is an empty array"
+
+# Usage
+
+usage() { # text options…
+        local text=$1
+        shift
+        run "$@"
+        says "usage: $*" 2 "$text"
+}
+
+run
+expect "no verb: help" 0
+for verb in "" eps assocs stats status; do
+        run $verb --help
+        grep -q -- --json "$scratch/out"
+        result $? "sctpctl $verb --help"
+done
+run --version
+expect "--version" 0
+usage 'Did you mean "assocs"' asocs
+usage "Verbs are: eps, assocs, stats, status" nonsense
+usage "Did you mean --json" eps --jsno=short
+usage "no option -x" eps -x
+usage "pretty|short|off" eps --json=yes
+usage "from 1 to 65535" eps --port=0
+usage "from 1 to 65535" eps --port=65536
+usage "from 1 to 65535" eps --port=+1
+usage "needs a value" eps --port
+usage "takes no value" eps --wide=1
+usage "ADDR:PORT" assocs --peer=host
+usage 'Did you mean "listening"' eps --state=listning
+usage "expected one of closed, cookie_wait" assocs --state=listening
+usage "no option --watch" eps --watch
+usage "no option --peer" eps --peer=::1
+usage "no option --raw" status --raw
+usage "not together with --json" eps --raw -j
+usage "not together with filters" eps --raw --port=1
+usage "not together with --netns" eps --root=/ --netns=host
+usage "not together with --watch" assocs --root=/ --watch
+usage 'what is "more"' eps more
+
+# Without a daemon
+
+run eps --root="$scratch/nowhere"
+says "no such tree" 1 "No such file or directory"
+run eps --root="$scratch"
+says "a tree without SCTP" 3 "SCTP is not available"
+run status --socket="$scratch/none"
+says "status needs the daemon" 1 "systemctl start sctpmond"
+run assocs --watch --socket="$scratch/none"
+says "--watch needs the daemon" 1 "systemctl start sctpmond"
+run eps --socket="$scratch/none"
+grep -q "reading this host's tables" "$scratch/err"
+result $? "eps reads the host without it, and says so"
+
+# A malformed row
+
+tree broken 6.1 healthy.ns_b
+printf 'x y \033[31m z\n' >>"$scratch/broken/proc/net/sctp/eps"
+run eps --root="$scratch/broken" --json=short
+same "a malformed row: the others are listed" 0 eps.server.short.json
+run eps --root="$scratch/broken"
+says "a malformed row is told" 0 "line 9"
+! grep -q "$(printf '\033')" "$scratch/err"
+result $? "and does nothing to the terminal"
+
+# The daemon
+
+start() { # the script of the fake daemon on standard input
+        cat >"$scratch/script"
+        rm -f "$scratch/socket"
+        "$fake" "$scratch/socket" <"$scratch/script" >"$scratch/requests" &
+        daemon=$!
+        for _ in $(seq 100); do
+                grep -q ready "$scratch/requests" && return
+                sleep 0.05
+        done
+}
+
+stop() {
+        kill "$daemon" 2>/dev/null
+        wait "$daemon" 2>/dev/null
+        daemon=
+}
+
+scan='"scan":{"serial":7,"startedAt":"2026-01-31T12:00:00.000Z","ageMs":3,"durationUs":90,"stale":false}'
+endpoint='{"netns":1,"localPort":36412,"localAddresses":["10.0.0.1","fd00::1"],"state":"listening","style":"one_to_many","inode":5,"uid":0}'
+association='{"associationId":4,"netns":1,"localPort":36412,"peerPort":3868,"localAddresses":["10.0.0.1"],"peerAddresses":["10.0.0.2","10.0.1.2"],"primaryAddress":"10.0.1.2","state":"established","heartbeatIntervalMs":2500,"paths":[{"address":"10.0.0.2","primary":false,"state":"active"},{"address":"10.0.1.2","primary":true,"state":"active"}]}'
+
+start <<<"{\"parameters\":{\"endpoint\":$endpoint},\"continues\":true}
+{\"parameters\":{$scan}}"
+run eps --socket="$scratch/socket" --port=36412 --local='[fd00:0::1]:36412' --netns=host
+same "eps by the daemon" 0 eps.daemon.txt
+[ ! -s "$scratch/err" ]
+result $? "nothing to say on standard error"
+stop
+tail -n 1 "$scratch/requests" >"$scratch/out"
+code=0
+same "the call" 0 eps.daemon.request
+
+start <<<"{\"parameters\":{\"association\":$association},\"continues\":true}
+{\"parameters\":{${scan/\"ageMs\":3/\"ageMs\":4200}}}"
+run assocs --socket="$scratch/socket"
+same "assocs by the daemon" 0 assocs.daemon.txt
+says "an old scan is told" 0 "4.2s old"
+stop
+
+start <<<"{\"parameters\":{${scan/false/true}}}"
+run eps --socket="$scratch/socket"
+says "a stale scan is told" 0 "newest scan is not finished"
+stop
+
+start <<<'{"error":"io.sctpmon.Monitor.SctpNotAvailable","parameters":{"reason":"no \u001b[31mmodule","advice":"load it"}}'
+run eps --socket="$scratch/socket"
+says "SCTP not available" 3 'no \x1b[31mmodule'
+says "and what to do" 3 "load it"
+[ ! -s "$scratch/out" ]
+result $? "no table then"
+stop
+
+start <<<'{"error":"io.sctpmon.Monitor.NamespaceNotFound","parameters":{"netns":"blue"}}'
+run eps --netns=blue --socket="$scratch/socket"
+says "no such namespace" 4 "blue"
+stop
+
+start <<<"{\"parameters\":{\"endpoint\":{\"localPort\":1,\"localAddresses\":[\"$(printf '\\u001b]0;owned\\u0007')\"],\"state\":\"\\u009b2J\\u0000\"}},\"continues\":true}
+{\"parameters\":{$scan}}"
+run eps --socket="$scratch/socket"
+says "a NUL in a string is no JSON of ours" 1 "does not speak Varlink"
+stop
+
+start <<<"{\"parameters\":{\"endpoint\":{\"localPort\":1,\"localAddresses\":[\"$(printf '\\u001b]0;owned\\u0007')\"],\"state\":\"\\u009b2J\"}},\"continues\":true}
+{\"parameters\":{$scan}}"
+run eps --socket="$scratch/socket"
+same "escape sequences are escaped" 0 eps.escaped.txt
+stop
+
+start <<<'@part HTTP/1.1 400 Bad Request
+@fill 10
+{not json'
+run eps --socket="$scratch/socket"
+says "garbage" 1 "does not speak Varlink"
+stop
+
+start <<<'@fill 17000000'
+run eps --socket="$scratch/socket"
+says "a reply without end" 1 "does not speak Varlink"
+stop
+
+start <<<'@part {"parameters":{"endpoi'
+run eps --socket="$scratch/socket"
+says "closed in the middle of a reply" 1 "closed the connection"
+stop
+
+start <<<"{\"parameters\":{\"endpoint\":$endpoint},\"continues\":true}"
+run eps --socket="$scratch/socket" --json=short
+says "closed in the middle of a list" 1 "closed the connection"
+! grep -q ']$' "$scratch/out"
+result $? "and a part of a list is no whole one"
+stop
+
+start <<<'@hang'
+run eps --socket="$scratch/socket"
+says "no answer" 5 "has not answered within 5s"
+stop
+
+start <<<"{\"parameters\":[]}"
+run stats --socket="$scratch/socket"
+says "parameters of the wrong type" 1 "does not speak Varlink"
+stop
+
+start <<<"{\"parameters\":{\"netns\":1,\"counters\":{\"SctpCurrEstab\":2,\"SctpNew\\u0007\":3},$scan}}"
+run stats --socket="$scratch/socket"
+same "stats by the daemon, an unknown counter too" 0 stats.daemon.txt
+stop
+
+status="{\"parameters\":{\"version\":\"0.1.0\",\"pid\":10,\"scannerPid\":11,\"startedAt\":\"2026-01-31T11:00:00.000Z\",\"netns\":4026531840,\"sctpAvailable\":false,\"reason\":\"module sctp is blacklisted in a.conf\",\"advice\":\"take it out\",\"intervalMs\":1000,\"effectiveIntervalMs\":4000,\"notice\":\"scans take 200ms\",\"endpoints\":2,\"associations\":3,$scan,\"sources\":[{\"name\":\"eps\",\"result\":\"read\",\"rows\":2,\"malformed\":1,\"durationUs\":120},{\"name\":\"sock_diag\",\"result\":\"failed\",\"rows\":0,\"malformed\":0,\"durationUs\":0,\"reason\":\"Operation not permitted\"}],\"complaints\":[{\"source\":\"eps\",\"line\":3,\"text\":\"LPORT: \\\\x1bfoo\"}],\"clients\":{\"connected\":2,\"monitors\":1,\"refusedConnections\":0,\"refusedMessages\":4,\"overruns\":0},\"journal\":{\"queued\":0,\"sent\":12,\"lost\":1}}}"
+start <<<"$status"
+run status --socket="$scratch/socket"
+same "status" 0 status.txt
+stop
+start <<<"$status"
+run status --socket="$scratch/socket" --json=pretty
+same "status as JSON" 0 status.pretty.json
+stop
+
+# --watch into a pipe
+
+change() { # type old new more
+        echo "{\"parameters\":{\"change\":{\"type\":\"$1\",\"at\":\"2026-01-31T12:00:00.123Z\",\"certainty\":\"high\",\"association\":$association,\"oldState\":\"$2\",\"newState\":\"$3\"$4}},\"continues\":true}"
+}
+present="{\"parameters\":{\"association\":$association},\"continues\":true}
+{\"parameters\":{\"ready\":true,$scan},\"continues\":true}"
+changes="$(change association_state closed cookie_wait)
+$(change association_up cookie_echoed established ',"durationMs":350')
+$(change association_down established closed ',"durationMs":3725000')
+{\"parameters\":{\"change\":{\"type\":\"endpoint_added\",\"at\":\"2026-01-31T12:00:01.000Z\",\"certainty\":\"low\",\"endpoint\":$endpoint}},\"continues\":true}"
+
+watch() { # signal-after options…: ends it by a signal, as a person would
+        local signal=$1
+        shift
+        "$sctpctl" assocs --watch --socket="$scratch/socket" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null &
+        local pid=$!
+        for _ in $(seq 100); do
+                [ "$(wc -l <"$scratch/out")" -ge "$lines" ] && break
+                sleep 0.05
+        done
+        kill "-$signal" "$pid"
+        wait "$pid"
+        code=$?
+}
+
+lines=4
+start <<<"$present
+$changes
+@hang"
+watch TERM
+same "--watch into a pipe, ended by SIGTERM" 0 watch.txt
+stop
+start <<<"$present
+$changes
+@hang"
+watch INT --json=short
+same "--watch as JSON lines, ended by SIGINT" 0 watch.json
+stop
+lines=1
+start <<<"$present
+$changes
+@hang"
+watch TERM --state=cookie_wait
+head -n 1 "$golden/watch.txt" | diff -u - "$scratch/out" >"$scratch/why"
+result $? "--watch --state= shows what enters and leaves it"
+stop
+
+lines=2
+start <<<"$present
+$(change association_state closed cookie_wait)
+@accept
+$present
+$(change association_up cookie_echoed established ',"durationMs":350')
+@hang"
+watch TERM
+head -n 2 "$golden/watch.txt" | diff -u - "$scratch/out" >"$scratch/why"
+result $? "--watch goes on when the daemon is back"
+says "and says so" 0 "reconnecting"
+stop
+
+start <<<"$present
+@hang"
+("$sctpctl" assocs --watch --socket="$scratch/socket" 2>"$scratch/err" </dev/null; echo $? >"$scratch/code") | true
+code=$(cat "$scratch/code")
+expect "--watch ends when nobody reads" 0
+[ ! -s "$scratch/err" ]
+result $? "and quietly"
+stop
+
+start <<<'@hang'
+run assocs --watch --socket="$scratch/socket"
+says "--watch without an answer" 5 "has not answered"
+stop
+
+# Standard output
+
+{ "$sctpctl" stats --root="$scratch/server" 2>"$scratch/err"; echo $? >"$scratch/code"; } | true
+code=$(cat "$scratch/code")
+expect "a closed pipe is no error" 0
+[ ! -s "$scratch/err" ]
+result $? "and nothing to talk of"
+if [ -c /dev/full ]; then
+        "$sctpctl" eps --root="$scratch/server" >/dev/full 2>"$scratch/err"
+        code=$?
+        says "a full disk is one" 1 "No space left"
+        "$sctpctl" eps --raw --root="$scratch/server" >/dev/full 2>"$scratch/err"
+        code=$?
+        says "of --raw, too" 1 "No space left"
+fi
+
+# A terminal, where script(1) can make one
+
+terminal() { # columns options…
+        local columns=$1
+        shift
+        TERM=xterm COLUMNS=$columns script -qec "'$sctpctl' $*" /dev/null </dev/null 2>/dev/null | tr -d '\r' >"$scratch/out"
+        code=${PIPESTATUS[0]}
+}
+
+if command -v script >/dev/null && script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+        terminal 80 assocs --root="$scratch/down" --no-pager
+        same "a terminal of 80 columns" 0 assocs.down.80.txt
+        terminal 40 assocs --root="$scratch/down" --no-pager
+        same "a terminal of 40 columns" 0 assocs.down.40.txt
+        terminal 300 eps --root="$scratch/server" --no-pager
+        same "a wide terminal" 0 eps.server.300.txt
+        NO_COLOR=1 terminal 80 assocs --root="$scratch/down" --no-pager
+        ! grep -q "$(printf '\033')" "$scratch/out"
+        result $? "NO_COLOR"
+        SCTPCTL_PAGER="sed 's/^/> /'" terminal 80 eps --root="$scratch/server"
+        grep -q '^> .*LOCAL' "$scratch/out"
+        result $? "the pager"
+
+        start <<<"$present
+@hang"
+        { sleep 2; printf q; sleep 1; } |
+                TERM=xterm script -qec "'$sctpctl' assocs --watch --socket='$scratch/socket'" /dev/null >"$scratch/out" 2>/dev/null
+        code=${PIPESTATUS[1]}
+        expect "the live view ends with q" 0
+        grep -q "1 association" "$scratch/out"
+        result $? "it showed the totals"
+        tail -c 100 "$scratch/out" | grep -qF "$(printf '\033[?1049l')"
+        result $? "and gave the terminal back"
+        stop
+fi
+
+echo "1..$n"
