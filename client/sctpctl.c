@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "netns.h"
 #include "pager.h"
 #include "plain.h"
 #include "sctpctl.h"
@@ -263,6 +264,7 @@ static int parse_output(const char *text, struct options *o) {
 static int parse_option(struct arguments *a, enum option_id id, const char *value, const char **ret_allowed) {
         struct options *o = a->options;
         uint64_t number;
+        bool all;
 
         *ret_allowed = option_text((int) id)->argument;
         switch (id) {
@@ -311,7 +313,7 @@ static int parse_option(struct arguments *a, enum option_id id, const char *valu
         case OPTION_NETNS:
                 *ret_allowed = "all, host, NAME, pid:N or inode:N";
                 o->netns = value;
-                return value[0] ? 0 : -EINVAL;
+                return netns_resolve(value, &all, &number) == -EINVAL ? -EINVAL : 0;
 
         case OPTION_RAW:
                 o->raw = true;

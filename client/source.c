@@ -65,12 +65,16 @@ int source_connect(const struct options *o, struct varlink_client **ret) {
 }
 
 static void say_group(const char *path) {
+        struct group *group = NULL;
         struct stat st;
-        struct group *group;
 
-        group = stat(path, &st) < 0 ? NULL : getgrgid(st.st_gid);
-        say("The group that may: %s. For your user: usermod --append --groups %s USER, then log in again.",
-            group ? group->gr_name : "sctpmon", group ? group->gr_name : "sctpmon");
+        if (stat(path, &st) >= 0 && st.st_gid != 0)
+                group = getgrgid(st.st_gid);
+        if (group)
+                say("Members of the group %s may. To become one: usermod --append --groups %s USER, and log in again.",
+                    group->gr_name, group->gr_name);
+        else
+                say("Run it as root.");
 }
 
 void source_say_no_daemon(const struct options *o, int error, const char *instead) {
@@ -142,10 +146,11 @@ enum code source_say_error(const struct varlink_reply *reply) {
                     json_integer_value(lost));
                 return CODE_FAILED;
         }
-        if (strncmp(error, "org.varlink.service.", 20) == 0)
-                say("sctpmond does not understand this sctpctl (%s): are both of one version? See: sctpctl --version, sctpctl status",
-                    error);
-        else
+        if (strncmp(error, "org.varlink.service.", 20) == 0) {
+                say("sctpmond does not understand this sctpctl: %s %s", error + 20,
+                    json_string_value(json_object_get(reply->parameters, "parameter")) ?: "");
+                say("Are both of one version? See: sctpctl --version, sctpctl status");
+        } else
                 say("sctpmond answered with an error: %s", error);
         return CODE_FAILED;
 }

@@ -192,6 +192,8 @@ usage "expected one of closed, cookie_wait" assocs --state=listening
 usage "no option --watch" eps --watch
 usage "no option --peer" eps --peer=::1
 usage "no option --raw" status --raw
+usage "pid:N or inode:N" eps --netns=/x
+usage "pid:N or inode:N" eps --netns=pid:x
 usage "not together with --json" eps --raw -j
 usage "not together with filters" eps --raw --port=1
 usage "not together with --netns" eps --root=/ --netns=host
