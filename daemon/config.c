@@ -134,11 +134,13 @@ static int set(const struct setting *s, const char *name, const char *value, str
         if (r < 0) {
                 escaped = text_escape(value, strlen(value));
                 if (r == -ERANGE)
-                        SAY(message, "%s=%.100s is out of range: %s", name, escaped ?: "", allowed(s, range, sizeof(range)));
+                        SAY(message, "%s=%.100s is out of range: %s", name, escaped ?: "",
+                            allowed(s, range, sizeof(range)));
                 else if (s->kind == BOOLEAN)
                         SAY(message, "%s=%.100s is neither yes nor no", name, escaped ?: "");
                 else
-                        SAY(message, "%s=%.100s is not %s (%s)", name, escaped ?: "", expected(s), allowed(s, range, sizeof(range)));
+                        SAY(message, "%s=%.100s is not %s (%s)", name, escaped ?: "", expected(s),
+                            allowed(s, range, sizeof(range)));
                 return r;
         }
 
@@ -228,7 +230,8 @@ static int handle_setting(void *userdata, const char *section, const char *name,
         if (strcmp(section, SECTION) != 0) {
                 escaped = text_escape(section, strlen(section));
                 if (*section)
-                        SAY(p->message, "%s:%u: there is no section [%s]: only [" SECTION "]", p->path, p->line, escaped ?: "");
+                        SAY(p->message, "%s:%u: there is no section [%s]: only [" SECTION "]", p->path, p->line,
+                            escaped ?: "");
                 else
                         SAY(p->message, "%s:%u: settings come after a line [" SECTION "]", p->path, p->line);
                 p->error = -EINVAL;
@@ -242,7 +245,8 @@ static int handle_setting(void *userdata, const char *section, const char *name,
                                 SAY(p->message, "%s:%u: %s", p->path, p->line, reason);
                         return 1;
                 }
-                snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "", settings[i].name);
+                snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
+                         i > 0 ? ", " : "", settings[i].name);
         }
 
         escaped = text_escape(name, strlen(name));

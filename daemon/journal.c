@@ -155,7 +155,8 @@ static const struct address *first_address(const struct snapshot *s, struct rang
         return range.count > 0 ? &addresses[0] : NULL;
 }
 
-static void put_association(struct draft *d, const struct change *change, const char *old_state, const char *new_state) {
+static void put_association(struct draft *d, const struct change *change,
+                            const char *old_state, const char *new_state) {
         const struct snapshot *s = change->snapshot;
         const struct association *a = change->association;
         const struct path *paths = snapshot_paths(s, a->paths), *primary = snapshot_primary(s, a);
@@ -299,7 +300,8 @@ static int lost_entry(uint64_t lost, struct entry **ret) {
         if (r < 0)
                 return r;
 
-        fprintf(d.stream, "MESSAGE=%" PRIu64 " SCTP change%s not written here: journald did not take them fast enough\n",
+        fprintf(d.stream,
+                "MESSAGE=%" PRIu64 " SCTP change%s not written here: journald did not take them fast enough\n",
                 lost, lost == 1 ? " was" : "s were");
         put_number(&d, "SCTP_LOST", lost);
         return draft_finish(&d, ret);
@@ -370,7 +372,8 @@ int journal_availability(struct journal *j, bool available, const char *reason, 
         struct entry *e = NULL;
         int r;
 
-        r = draft_begin(&d, available ? MESSAGE_ID_AVAILABLE : MESSAGE_ID_UNAVAILABLE, available ? LOG_NOTICE : LOG_WARNING);
+        r = draft_begin(&d, available ? MESSAGE_ID_AVAILABLE : MESSAGE_ID_UNAVAILABLE,
+                        available ? LOG_NOTICE : LOG_WARNING);
         if (r >= 0) {
                 _cleanup_free_ char *message = NULL;
 

@@ -40,7 +40,8 @@ static inline void cap_free_p(cap_t *cap) {
 
 /* Where libkmod itself looks, only to name a file. */
 static const char *const rule_directories[] = {
-        "/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d", NULL,
+        "/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d",
+        NULL,
 };
 
 static const struct module_places system_places = { .proc = "/proc" };
@@ -78,7 +79,8 @@ static bool file_has_rule(const char *path, const char *command, const char *nam
         size_t size = 0;
 
         while (f && getline(&line, &size, f) >= 0) {
-                char *rest, *word = strtok_r(line, " \t\n", &rest), *subject = word ? strtok_r(NULL, " \t\n", &rest) : NULL;
+                char *rest, *word = strtok_r(line, " \t\n", &rest);
+                char *subject = word ? strtok_r(NULL, " \t\n", &rest) : NULL;
 
                 if (subject && strcmp(word, command) == 0 && name_matches(subject, name))
                         return true;
@@ -89,7 +91,8 @@ static bool file_has_rule(const char *path, const char *command, const char *nam
 
 /* Names the file with such a rule, for the message; libkmod has the rules but not where they stand.
  * A file of an earlier directory masks those of the same name in later ones. */
-static void find_rule(const struct module_places *places, const char *command, const char *name, char *buffer, size_t size) {
+static void find_rule(const struct module_places *places, const char *command, const char *name,
+                      char *buffer, size_t size) {
         const char *const *directories = places->rules ?: rule_directories;
 
         for (const char *const *d = directories; *d; d++) {
@@ -118,7 +121,8 @@ static void find_rule(const struct module_places *places, const char *command, c
         }
 
         /* modprobe.blacklist= */
-        log_compose(buffer, size, strcmp(command, "blacklist") == 0 ? "modprobe.d or on the kernel's command line" : "modprobe.d");
+        log_compose(buffer, size, "modprobe.d%s",
+                    strcmp(command, "blacklist") == 0 ? " or on the kernel's command line" : "");
 }
 
 static bool blacklisted(struct kmod_ctx *ctx, const char *name) {
@@ -149,7 +153,8 @@ static bool rule_against(const struct module_places *places, struct kmod_ctx *ct
                 find_rule(places, "blacklist", name, where, sizeof(where));
                 ret->state = MODULE_BLACKLISTED;
                 SAY(ret->reason, "The kernel module %s%s is blacklisted in %s.", name, why, where);
-                SAY(ret->advice, "If this host is to have SCTP, remove the line \"blacklist %s\" there and restart sctpmond.", name);
+                SAY(ret->advice, "If this host is to have SCTP, remove the line \"blacklist %s\" there and restart "
+                    "sctpmond.", name);
                 return true;
         }
 
@@ -158,10 +163,10 @@ static bool rule_against(const struct module_places *places, struct kmod_ctx *ct
 
                 find_rule(places, "install", name, where, sizeof(where));
                 ret->state = MODULE_INSTALL_RULE;
-                SAY(ret->reason, "A rule in %s runs a command in place of loading the kernel module %s%s; sctpmond never runs "
-                    "such commands (%s).", where, name, why, escaped ?: "");
-                SAY(ret->advice, "If this host is to have SCTP, remove the line \"install %s ...\" there and restart sctpmond, "
-                    "or load the module yourself.", name);
+                SAY(ret->reason, "A rule in %s runs a command in place of loading the kernel module %s%s; sctpmond "
+                    "never runs such commands (%s).", where, name, why, escaped ?: "");
+                SAY(ret->advice, "If this host is to have SCTP, remove the line \"install %s ...\" there and restart "
+                    "sctpmond, or load the module yourself.", name);
                 return true;
         }
 
@@ -178,7 +183,8 @@ static void explain_no_modules(const char *directory, struct module_report *ret)
 
         ret->state = MODULE_MISSING;
         SAY(ret->reason, "There are no modules for the running kernel in %s.", directory);
-        SAY(ret->advice, "Install the modules of the running kernel, or load sctp on the machine that this is a container of.");
+        SAY(ret->advice, "Install the modules of the running kernel, or load sctp on the machine that this is a "
+            "container of.");
 
         if (!slash)
                 return;
@@ -186,8 +192,8 @@ static void explain_no_modules(const char *directory, struct module_report *ret)
         /* What systemd mounts over it for ProtectKernelModules=yes has mode 000: root sees it empty. */
         if ((stat(directory, &st) < 0 && errno == EACCES) ||
             (stat(parent, &st) == 0 && (st.st_mode & 0777) == 0)) {
-                SAY(ret->reason, "The kernel's modules in %s are hidden from this process, so whether there is an sctp module "
-                    "cannot be told.", parent);
+                SAY(ret->reason, "The kernel's modules in %s are hidden from this process, so whether there is an "
+                    "sctp module cannot be told.", parent);
                 SAY(ret->advice, "Load sctp from outside of this sandbox (systemctl start sctpmond-module), or set "
                     "ProtectKernelModules=no for this unit.");
                 return;
@@ -196,8 +202,8 @@ static void explain_no_modules(const char *directory, struct module_report *ret)
         d = opendir(parent);
         while (d && (e = readdir(d)))
                 if (e->d_name[0] != '.' && strcmp(e->d_name, slash + 1) != 0) {
-                        SAY(ret->advice, "The kernel was probably updated since the last boot: reboot, or install the modules "
-                            "of the running one.");
+                        SAY(ret->advice, "The kernel was probably updated since the last boot: reboot, or install the "
+                            "modules of the running one.");
                         return;
                 }
 }
@@ -229,7 +235,8 @@ static void look_at_module(const struct module_places *places, struct kmod_ctx *
                 find_rule(places, "alias", name, where, sizeof(where));
                 ret->state = MODULE_BLACKLISTED;
                 SAY(ret->reason, "An alias in %s puts another module in the place of %s.", where, name);
-                SAY(ret->advice, "If this host is to have SCTP, remove the line \"alias %s ...\" there and restart sctpmond.", name);
+                SAY(ret->advice, "If this host is to have SCTP, remove the line \"alias %s ...\" there and restart "
+                    "sctpmond.", name);
                 return;
         }
 
@@ -239,8 +246,9 @@ static void look_at_module(const struct module_places *places, struct kmod_ctx *
 
         if (!module || !kmod_module_get_path(module)) {
                 SAY(ret->reason, "There is no module %s among those in %s.", name, kmod_get_dirname(ctx));
-                SAY(ret->advice, "Install the package that has it (linux-modules-extra-%s on Ubuntu, kernel-modules-extra on Fedora "
-                    "and Red Hat), or run a kernel built with it.", uname(&uts) == 0 ? uts.release : "VERSION");
+                SAY(ret->advice, "Install the package that has it (linux-modules-extra-%s on Ubuntu, "
+                    "kernel-modules-extra on Fedora and Red Hat), or run a kernel built with it.",
+                    uname(&uts) == 0 ? uts.release : "VERSION");
                 return;
         }
 
@@ -254,7 +262,8 @@ static void look_at_module(const struct module_places *places, struct kmod_ctx *
         }
 
         if (access(kmod_module_get_path(module), R_OK) < 0) {
-                SAY(ret->reason, "The module file %s is listed in modules.dep but cannot be read: %m.", kmod_module_get_path(module));
+                SAY(ret->reason, "The module file %s is listed in modules.dep but cannot be read: %m.",
+                    kmod_module_get_path(module));
                 SAY(ret->advice, "Reinstall the modules of the running kernel.");
                 return;
         }
@@ -275,8 +284,8 @@ static bool table_has_stack(const char *path, uint64_t *ret_uid, uint64_t *ret_i
                 unsigned protocol;
 
                 /* sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode … */
-                if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %lu %*s %lu", &protocol, &uid, &inode) == 3 &&
-                    protocol == IPPROTO_SCTP) {
+                if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %lu %*s %lu",
+                           &protocol, &uid, &inode) == 3 && protocol == IPPROTO_SCTP) {
                         *ret_uid = uid;
                         *ret_inode = inode;
                         return true;
@@ -328,11 +337,12 @@ static bool find_userspace_stack(const struct module_places *places, struct modu
 
                         if (table_has_stack(path, &uid, &inode)) {
                                 ret->state = MODULE_USERSPACE_STACK;
-                                SAY(ret->reason, "A program of user %lu runs an SCTP stack of its own (a raw socket for protocol 132, "
-                                    "inode %lu, in the network namespace of process %s): with the module the kernel would ABORT its "
-                                    "associations.", (unsigned long) uid, (unsigned long) inode, e->d_name);
-                                SAY(ret->advice, "\"nsenter --net --target %s ss -wap\" as root names the program; stop it and restart "
-                                    "sctpmond, or keep it and set LoadModule=no.", e->d_name);
+                                SAY(ret->reason, "A program of user %lu runs an SCTP stack of its own (a raw socket "
+                                    "for protocol 132, inode %lu, in the network namespace of process %s): with the "
+                                    "module the kernel would ABORT its associations.",
+                                    (unsigned long) uid, (unsigned long) inode, e->d_name);
+                                SAY(ret->advice, "\"nsenter --net --target %s ss -wap\" as root names the program; "
+                                    "stop it and restart sctpmond, or keep it and set LoadModule=no.", e->d_name);
                                 return true;
                         }
                 }
@@ -363,24 +373,26 @@ static void look_at_sctp(const struct module_places *places, struct kmod_ctx *ct
                 ret->state = MODULE_FAILED;
                 ret->error = -ENODATA;
                 SAY(ret->reason, "The kernel module sctp is loaded, but %s/net/sctp is not there.", places->proc);
-                SAY(ret->advice, "Look for SCTP's messages in \"journalctl -k\", and whether this process sees all of /proc.");
+                SAY(ret->advice, "Look for SCTP's messages in \"journalctl -k\", and whether this process sees all of "
+                    "/proc.");
                 return;
         }
 
         if (loading_switched_off(places)) {
                 ret->state = MODULE_FAILED;
                 ret->error = -EPERM;
-                SAY(ret->reason, "The kernel module sctp is not loaded, and loading modules is switched off until the next boot "
-                    "(kernel.modules_disabled=1).");
-                SAY(ret->advice, "Have sctp loaded at boot, before the switch: \"echo sctp > /etc/modules-load.d/sctp.conf\".");
+                SAY(ret->reason, "The kernel module sctp is not loaded, and loading modules is switched off until the "
+                    "next boot (kernel.modules_disabled=1).");
+                SAY(ret->advice, "Have sctp loaded at boot, before the switch: \"echo sctp > "
+                    "/etc/modules-load.d/sctp.conf\".");
                 return;
         }
 
         if (find_userspace_stack(places, ret))
                 return;
 
-        SAY(ret->advice, "Load it with \"systemctl start sctpmond-module\", or as root with \"sctpmond --load-module\"; it then "
-            "stays until the next boot.");
+        SAY(ret->advice, "Load it with \"systemctl start sctpmond-module\", or as root with \"sctpmond "
+            "--load-module\"; it then stays until the next boot.");
         *ret_module = steal_ptr(module);
 }
 
@@ -392,7 +404,8 @@ static int never_run(struct kmod_module *module, const char *command, void *user
 
 /* SCTP is there; sctp_diag is a help, and its absence only advice. The kernel loads it by itself when
  * it is first asked, under the same rules. */
-static void look_at_diag(const struct module_places *places, struct kmod_ctx *ctx, bool load, struct module_report *ret) {
+static void look_at_diag(const struct module_places *places, struct kmod_ctx *ctx, bool load,
+                         struct module_report *ret) {
         _cleanup_(kmod_module_unref_p) struct kmod_module *module = NULL;
         struct module_report diag;
         int r = 0;
@@ -481,27 +494,33 @@ static void explain_refusal(int error, struct module_report *ret) {
         switch (-error) {
         case EPERM:
                 if (!may_load()) {
-                        SAY(ret->reason, "The kernel module sctp is not loaded, and loading it takes the capability CAP_SYS_MODULE, "
-                            "which this process does not have.");
-                        SAY(ret->advice, "Run \"systemctl start sctpmond-module\", or as root \"sctpmond --load-module\".");
+                        SAY(ret->reason, "The kernel module sctp is not loaded, and loading it takes the capability "
+                            "CAP_SYS_MODULE, which this process does not have.");
+                        SAY(ret->advice, "Run \"systemctl start sctpmond-module\", or as root \"sctpmond "
+                            "--load-module\".");
                 } else if (command_line_forbids()) {
-                        SAY(ret->reason, "The kernel module sctp is forbidden on the kernel's command line (module_blacklist=).");
-                        SAY(ret->advice, "If this host is to have SCTP, take sctp out of module_blacklist= and reboot.");
+                        SAY(ret->reason, "The kernel module sctp is forbidden on the kernel's command line "
+                            "(module_blacklist=).");
+                        SAY(ret->advice, "If this host is to have SCTP, take sctp out of module_blacklist= and "
+                            "reboot.");
                 } else {
-                        SAY(ret->reason, "The kernel does not let this process load the module sctp, although it has CAP_SYS_MODULE: "
-                            "a system call filter, a security module or the kernel's lockdown forbids it.");
+                        SAY(ret->reason, "The kernel does not let this process load the module sctp, although it has "
+                            "CAP_SYS_MODULE: a system call filter, a security module or the kernel's lockdown forbids "
+                            "it.");
                         SAY(ret->advice, "See \"journalctl -k\"; in a unit SystemCallFilter= must allow @module.");
                 }
                 return;
         case EKEYREJECTED:
         case ENOKEY:
-                SAY(ret->reason, "The kernel refuses the module sctp, because it is not signed with a key that it trusts.");
+                SAY(ret->reason, "The kernel refuses the module sctp, because it is not signed with a key that it "
+                    "trusts.");
                 SAY(ret->advice, "Install the module that belongs to the running kernel.");
                 return;
         case ENOEXEC:
         case EINVAL:
         case ENOENT:
-                SAY(ret->reason, "The kernel refuses the module sctp, which seems to be for another kernel: %s.", strerror(-error));
+                SAY(ret->reason, "The kernel refuses the module sctp, which seems to be for another kernel: %s.",
+                    strerror(-error));
                 break;
         default:
                 SAY(ret->reason, "The kernel module sctp could not be loaded: %s.", strerror(-error));
@@ -536,7 +555,8 @@ bool module_load(struct module_report *ret) {
                 if (!have_sctp(places)) {
                         ret->state = MODULE_FAILED;
                         ret->error = -ENODATA;
-                        SAY(ret->reason, "Loading the kernel module sctp seemed to succeed, but /proc/net/sctp is not there.");
+                        SAY(ret->reason, "Loading the kernel module sctp seemed to succeed, but /proc/net/sctp is not "
+                            "there.");
                         SAY(ret->advice, "\"journalctl -k\" has the kernel's own words.");
                         return false;
                 }

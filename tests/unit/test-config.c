@@ -126,7 +126,11 @@ static void test_values(void **state) {
                 { "CpuShare=half", "is not a percentage", -EINVAL },
                 { "CpuShare=%", "is not a percentage", -EINVAL },
                 { "LoadModule=maybe", "LoadModule=maybe is neither yes nor no", -EINVAL },
-                { "Intervall=1s", "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule", -EINVAL },
+                {
+                        "Intervall=1s",
+                        "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule",
+                        -EINVAL,
+                },
                 { "interval=1s", "there is no setting interval", -EINVAL },
                 { "Interval", "this is neither NAME=VALUE nor [Monitor] nor a comment", -EINVAL },
                 { "[Monitor", "this is neither", -EINVAL },

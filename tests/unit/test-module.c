@@ -72,7 +72,8 @@ static void put_modules(const struct room *room) {
         uint32_t diag, udp, node, root;
         size_t end;
 
-        diag = index_leaf(&i, "diag", "kernel/net/sctp/sctp_diag.ko: kernel/net/sctp/sctp.ko kernel/net/ipv4/udp_tunnel.ko");
+        diag = index_leaf(&i, "diag",
+                          "kernel/net/sctp/sctp_diag.ko: kernel/net/sctp/sctp.ko kernel/net/ipv4/udp_tunnel.ko");
         udp = index_leaf(&i, "dp_tunnel", "kernel/net/ipv4/udp_tunnel.ko:");
 
         node = (uint32_t) i.n | 0xe0000000;
@@ -121,7 +122,8 @@ static int setup(void **state) {
         put_text(r->lib, "empty.conf", "");
         put_text(r->proc, "1/net/raw", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt"
                  "   uid  timeout inode ref pointer drops\n"
-                 "   1: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 77 2 0 0\n");
+                 "   1: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000     "
+                 "0        0 77 2 0 0\n");
         *state = r;
         return 0;
 }
@@ -230,9 +232,11 @@ static void test_dependency(void **state) {
 
         put_modules(r);
         put_text(r->etc, "tunnel.conf", "blacklist udp-tunnel\n");
-        expect(r, MODULE_BLACKLISTED, "module udp_tunnel (which sctp needs) is blacklisted in ", "\"blacklist udp_tunnel\"");
+        expect(r, MODULE_BLACKLISTED, "module udp_tunnel (which sctp needs) is blacklisted in ",
+               "\"blacklist udp_tunnel\"");
         put_text(r->etc, "tunnel.conf", "install udp_tunnel /bin/true\n");
-        expect(r, MODULE_INSTALL_RULE, "module udp_tunnel (which sctp needs); sctpmond never runs such commands (/bin/true)", "");
+        expect(r, MODULE_INSTALL_RULE,
+               "module udp_tunnel (which sctp needs); sctpmond never runs such commands (/bin/true)", "");
 }
 
 static void test_install_rule(void **state) {
