@@ -14,9 +14,9 @@
 #include "scanner.h"
 #include "socket.h"
 
-#define CONFIG_PATH "/etc/sctpmond.conf"
-#define SOCKET_PATH "/run/sctpmon/io.sctpmon.Monitor"
-#define STATE_DIRECTORY "/run/sctpmond"
+#define CONFIG_PATH SYSCONFDIR "/sctpmond.conf"
+#define SOCKET_PATH RUNSTATEDIR "/sctpmon/io.sctpmon.Monitor"
+#define STATE_DIRECTORY RUNSTATEDIR "/sctpmond"
 
 enum {
         OPTION_HELP = 1000,
@@ -139,7 +139,7 @@ static int load_module(void) {
         struct module_report report;
         bool there = module_load(&report);
 
-        log_message(there ? LOG_INFO : LOG_ERR, "%s%s%s", report.reason, *report.advice ? "; " : "", report.advice);
+        log_message(there ? LOG_INFO : LOG_ERR, "%s%s%s", report.reason, *report.advice ? " " : "", report.advice);
         return there ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -218,10 +218,14 @@ int main(int argc, char *argv[]) {
         r = parse_arguments(&arguments, argc, argv);
         if (r <= 0)
                 return r < 0 ? 2 : EXIT_SUCCESS;
-        if (arguments.load_module_now)
-                return load_module();
         if (read_config(&arguments, &config) < 0)
                 return 2;
+        if (arguments.load_module_now) {
+                if (config.load_module)
+                        return load_module();
+                log_info("LoadModule=no: the module is left alone");
+                return EXIT_SUCCESS;
+        }
 
         /* As a service it has no right to load modules; sctpmond-module.service has done it. */
         if (config.load_module && geteuid() == 0 && sd_listen_fds(false) <= 0)

@@ -155,11 +155,11 @@ static void set_scan_timer(struct manager *m, uint64_t cpu_usec) {
         (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_ONESHOT);
 }
 
-static void report_availability(const struct snapshot_head *before, const struct snapshot_head *after) {
-        if (after->available && !(before && before->available))
-                log_info("SCTP is available, watching network namespace %" PRIu64, after->netns);
-        else if (!after->available && (!before || before->available || strcmp(before->reason, after->reason) != 0))
-                log_warning("SCTP is not available: %s; %s", after->reason, after->advice);
+static void report_availability(const struct manager *m, const struct snapshot_head *before, const struct snapshot_head *after) {
+        if (before && before->available == after->available && strcmp(before->reason, after->reason) == 0)
+                return;
+        if (journal_availability(m->journal, after->available, after->reason, after->advice) < 0)
+                log_warning("cannot tell the journal that SCTP is %savailable", after->available ? "" : "not ");
 }
 
 static void report_complaints(const struct snapshot *before, const struct snapshot *after) {
@@ -203,7 +203,7 @@ static int manager_install(struct manager *m, struct snapshot *s) {
         struct journal_walk w = { .journal = m->journal };
         int r = 0;
 
-        report_availability(before ? snapshot_head(before) : NULL, snapshot_head(s));
+        report_availability(m, before ? snapshot_head(before) : NULL, snapshot_head(s));
         report_complaints(before, s);
 
         /* Without SCTP nothing can be said of what was there: what was reported last stays the measure. */

@@ -41,7 +41,7 @@ static int not_available(struct call *call, const struct snapshot *s) {
 
 static int no_snapshot(struct call *call, const struct manager *m) {
         return call_error(call, ERROR("NoSnapshot"), json_pack("{ss}", "reason",
-                          m->notice[0] ? m->notice : "the first look at the kernel is not finished yet"));
+                          m->notice[0] ? m->notice : "The first look at the kernel is not finished yet."));
 }
 
 /* Reads `maxAgeMs` and the filter but for its namespace. 0; 1: the caller has got an error. */
@@ -294,7 +294,7 @@ static json_t *json_status(const struct manager *m) {
         struct journal_counts journal = journal_get_counts(m->journal);
         char started[TEXT_TIME_MAX];
 
-        return json_pack("{sssIsIsssIsIs{sIsIsIsIsI}s{sIsIsI}}",
+        return json_pack("{sssIsIsssIsIs{sIsIsIsIsI}s{sIsIsIss*}}",
                          "version", PACKAGE_VERSION,
                          "pid", (json_int_t) getpid(),
                          "scannerPid", (json_int_t) m->scanner_pid,
@@ -310,12 +310,13 @@ static json_t *json_status(const struct manager *m) {
                          "journal",
                          "queued", (json_int_t) journal.queued,
                          "sent", (json_int_t) journal.sent,
-                         "lost", (json_int_t) journal.lost);
+                         "lost", (json_int_t) journal.lost,
+                         "saveError", journal.save_error < 0 ? strerror(-journal.save_error) : NULL);
 }
 
 /* What the last look adds; before the first there is nothing to say of SCTP. */
 static int set_look(json_t *status, const struct manager *m) {
-        static const struct snapshot_head none = { .reason = "the first look at the kernel is not finished yet" };
+        static const struct snapshot_head none = { .reason = "The first look at the kernel is not finished yet." };
         const struct snapshot_head *head = m->current ? snapshot_head(m->current) : &none;
         bool stale = m->asked != 0 && clock_usec(CLOCK_MONOTONIC) - m->asked > m->config.scan_timeout_usec;
         int r;

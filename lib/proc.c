@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "proc.h"
@@ -13,7 +14,8 @@ struct plan {
         int columns[_ASSOCIATION_FIELD_MAX];    /* by field; -1: the kernel does not print it */
         bool shifted;
 };
-static_assert(_ASSOCIATION_FIELD_MAX >= (int) _ENDPOINT_FIELD_MAX && _ASSOCIATION_FIELD_MAX >= (int) _PATH_FIELD_MAX);
+static_assert((int) _ASSOCIATION_FIELD_MAX >= (int) _ENDPOINT_FIELD_MAX && (int) _ASSOCIATION_FIELD_MAX >= (int) _PATH_FIELD_MAX,
+              "a plan has room for the longest list of fields");
 
 /* What could not be read, for a complaint: escaped, and cut to what fits. */
 struct excerpt {
@@ -50,32 +52,24 @@ static int open_table(struct builder *b, enum source source, struct table *t, co
         return 0;
 }
 
-static void make_plan(struct plan *p, const struct table *t, const struct field *fields, size_t n) {
+static void make_plan(struct plan *p, struct table *t, const struct field *fields, size_t n) {
         p->fields = fields;
         p->n_fields = n;
         for (size_t i = 0; i < n; i++)
-                p->columns[i] = fields[i].column ? table_column(t, fields[i].column) : -1;
+                p->columns[i] = fields[i].column ? table_number(t, fields[i].column) : -1;
 }
 
-static int read_cell(const struct field *field, bool shifted, struct slice cell, uint64_t *ret) {
-        uint64_t max = field->size == 8 ? INT64_MAX : (UINT64_C(1) << (8 * field->size)) - 1, number;
-        int r, state;
-
-        if (field->size == 1)
-                max = UINT16_MAX;       /* states: PATH_UNKNOWN is 65535 */
-        r = text_to_u64(cell.text, cell.length, 10, max, &number);
-        if (r < 0)
-                return r;
+/* What the field holds for the kernel's number; -ERANGE if the kernel cannot mean it. */
+static int64_t value_of(const struct field *field, bool shifted, uint64_t number) {
+        int state = -1;
 
         switch ((enum field_kind) field->kind) {
         case FIELD_NUMBER:
         case FIELD_JIFFIES:
         case FIELD_TIME:
-                *ret = number;
-                return 0;
+                return number <= (field->size == 8 ? INT64_MAX : (UINT64_C(1) << (8 * field->size)) - 1) ? (int64_t) number : -ERANGE;
         case FIELD_BOOLEAN:
-                *ret = number != 0;
-                return 0;
+                return number != 0;
         case FIELD_STYLE:
                 state = socket_style_from_proc(number);
                 break;
@@ -88,34 +82,29 @@ static int read_cell(const struct field *field, bool shifted, struct slice cell,
         case FIELD_PATH_STATE:
                 state = path_state_from_proc(number);
                 break;
-        default:
-                return -EINVAL;
         }
-        if (state < 0)
-                return -EINVAL;
 
-        *ret = (uint64_t) state;
-        return 0;
+        return state >= 0 ? state : -ERANGE;
 }
 
 /* Fills the object's fields and its `given`, which is the first member of every such structure. */
 static int read_fields(struct builder *b, enum source source, const struct table *t, const struct plan *p,
                        const struct row *row, void *object) {
-        uint64_t given = 0, value;
-        struct excerpt x;
+        uint64_t given = 0;
 
         for (size_t i = 0; i < p->n_fields; i++) {
-                struct slice cell;
+                const struct field *field = p->fields + i;
+                int64_t value;
 
                 if (p->columns[i] < 0)
                         continue;
-                cell = row->cells[p->columns[i]];
-                if (read_cell(p->fields + i, p->shifted, cell, &value) < 0) {
-                        builder_complain(b, source, t->line, "expected a number the kernel can mean in column %s, found \"%s\"",
-                                         p->fields[i].column, excerpt(cell, &x));
+                value = value_of(field, p->shifted, row->numbers[p->columns[i]]);
+                if (value < 0) {
+                        builder_complain(b, source, t->line, "expected a number the kernel can mean in column %s, found \"%" PRIu64 "\"",
+                                         field->column, row->numbers[p->columns[i]]);
                         return -EBADMSG;
                 }
-                field_set(p->fields + i, object, value);
+                field_set(field, object, (uint64_t) value);
                 given |= UINT64_C(1) << i;
         }
 
@@ -289,7 +278,6 @@ int proc_read_assocs(struct builder *b, uint64_t netns, bool shifted, const char
 
 int proc_read_remaddr(struct builder *b, const char *text, size_t length, struct proc_remaddr **ret, size_t *ret_n) {
         static const char *const required[] = { "ADDR", "ASSOC_ID", NULL };
-        static const struct field id_field = { .size = 4, .kind = FIELD_NUMBER };
         _cleanup_free_ struct proc_remaddr *rows = NULL;
         struct slice expected, found;
         size_t n = 0, allocated = 0;
@@ -303,11 +291,10 @@ int proc_read_remaddr(struct builder *b, const char *text, size_t length, struct
                 return r;
         make_plan(&p, &t, path_fields, _PATH_FIELD_MAX);
         address_column = table_column(&t, "ADDR");
-        id_column = table_column(&t, "ASSOC_ID");
+        id_column = table_number(&t, "ASSOC_ID");
 
         while ((r = table_next(&t, &row, &expected, &found)) != 0) {
                 struct proc_remaddr result = {};
-                uint64_t id;
 
                 if (r < 0) {
                         complain_misfit(b, SOURCE_REMADDR, t.line, expected, found);
@@ -319,11 +306,12 @@ int proc_read_remaddr(struct builder *b, const char *text, size_t length, struct
                         (void) bad_address(b, SOURCE_REMADDR, &t, row.cells[address_column]);
                         continue;
                 }
-                if (read_cell(&id_field, false, row.cells[id_column], &id) < 0) {
-                        complain_misfit(b, SOURCE_REMADDR, t.line, t.columns[id_column], row.cells[id_column]);
+                if (row.numbers[id_column] > INT32_MAX) {
+                        builder_complain(b, SOURCE_REMADDR, t.line, "expected an id the kernel can mean in column ASSOC_ID, found \"%" PRIu64 "\"",
+                                         row.numbers[id_column]);
                         continue;
                 }
-                result.association_id = (uint32_t) id;
+                result.association_id = (uint32_t) row.numbers[id_column];
 
                 if (n >= allocated) {
                         size_t more = MAX(allocated * 2, (size_t) 64);

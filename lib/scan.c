@@ -599,14 +599,14 @@ static void report_absence(struct scan *s) {
         if (s->options->reason)
                 snprintf(head->reason, sizeof(head->reason), "%s", s->options->reason);
         else if (s->options->root)
-                snprintf(head->reason, sizeof(head->reason), "%s/proc/net/sctp does not exist", s->options->root);
+                snprintf(head->reason, sizeof(head->reason), "%s/proc/net/sctp does not exist.", s->options->root);
         else
-                snprintf(head->reason, sizeof(head->reason), "the kernel module sctp is not loaded (/proc/net/sctp does not exist)");
+                snprintf(head->reason, sizeof(head->reason), "The kernel module sctp is not loaded.");
 
         snprintf(head->advice, sizeof(head->advice), "%s",
                  s->options->advice ? s->options->advice :
-                 s->options->root ? "name the directory of a saved tree with proc/net/sctp in it" :
-                 "load it with \"modprobe sctp\"; it cannot be unloaded again until the next boot");
+                 s->options->root ? "Name the directory of a saved tree that has proc/net/sctp in it." :
+                 "Load it with \"modprobe sctp\"; it cannot be unloaded again until the next boot.");
 
         for (size_t i = 0; i < _SOURCE_MAX; i++) {
                 head->sources[i] = (struct source_report) { .result = SOURCE_SKIPPED };

@@ -4,40 +4,45 @@
 
 #include "table.h"
 
-static bool is_space(char c) {
-        return c == ' ' || c == '\t';
+/* A scan should cost next to nothing beside the kernel's part of it, so a row is gone through once:
+ * numbers are read as their words are found. */
+
+static const struct slice end_of_line = { "end of line", 11 };
+
+static const char *skip_blanks(const char *p, const char *end) {
+        while (p < end && (*p == ' ' || *p == '\t'))
+                p++;
+        return p;
+}
+
+static const char *skip_word(const char *p, const char *end) {
+        while (p < end && *p != ' ' && *p != '\t')
+                p++;
+        return p;
+}
+
+/* The end of the decimal number at `p`, NULL if there is none or it has more than 19 digits. */
+static const char *read_number(const char *p, const char *end, uint64_t *ret) {
+        const char *start = p;
+        uint64_t value = 0;
+
+        for (unsigned digit; p < end && (digit = (unsigned) *p - '0') <= 9; p++)
+                value = value * 10 + digit;
+
+        *ret = value;
+        return p > start && p - start < 20 ? p : NULL;
 }
 
 bool table_word(struct slice *list, struct slice *ret) {
-        const char *p = list->text, *end = p + list->length, *start;
+        const char *end = list->text + list->length, *start = skip_blanks(list->text, end), *p = skip_word(start, end);
 
-        while (p < end && is_space(*p))
-                p++;
-        start = p;
-        while (p < end && !is_space(*p))
-                p++;
-
-        list->text = p;
-        list->length = (size_t) (end - p);
+        *list = (struct slice) { p, (size_t) (end - p) };
         *ret = (struct slice) { start, (size_t) (p - start) };
         return p > start;
 }
 
 static bool slice_is(struct slice s, const char *text) {
         return s.length == strlen(text) && memcmp(s.text, text, s.length) == 0;
-}
-
-static bool is_list(struct slice column) {
-        return slice_is(column, "LADDRS") || slice_is(column, "RADDRS");
-}
-
-/* No number and no `<->` has a dot or a colon in it, every address has. */
-static bool is_address(struct slice word) {
-        for (size_t i = 0; i < word.length; i++)
-                if (word.text[i] == '.' || word.text[i] == ':')
-                        return true;
-
-        return false;
 }
 
 static bool next_line(struct table *t, struct slice *ret) {
@@ -63,6 +68,10 @@ int table_open(struct table *t, const char *text, size_t length) {
         while (table_word(&line, &word)) {
                 if (t->n_columns >= TABLE_COLUMNS_MAX)
                         return -E2BIG;
+                if (slice_is(word, "LADDRS") || slice_is(word, "RADDRS"))
+                        t->kinds[t->n_columns] = COLUMN_LIST;
+                else if (slice_is(word, "<->"))
+                        t->kinds[t->n_columns] = COLUMN_ARROW;
                 t->columns[t->n_columns++] = word;
         }
 
@@ -77,38 +86,70 @@ int table_column(const struct table *t, const char *name) {
         return -1;
 }
 
-static int misfit(struct slice expected, struct slice found, struct slice *ret_expected, struct slice *ret_found) {
+int table_number(struct table *t, const char *name) {
+        int column = table_column(t, name);
+
+        if (column >= 0)
+                t->kinds[column] = COLUMN_NUMBER;
+        return column;
+}
+
+/* The end of a list of addresses. No number and no `<->` has a dot or a colon in it, every address has. */
+static const char *skip_list(const char *p, const char *end) {
+        for (;;) {
+                const char *start = skip_blanks(p, end), *stop = start;
+                bool address = false;
+
+                for (; stop < end && *stop != ' ' && *stop != '\t'; stop++)
+                        address |= *stop == '.' || *stop == ':';
+                if (!address)
+                        return p;
+                p = stop;
+        }
+}
+
+static int misfit(struct slice expected, const char *p, const char *end, struct slice *ret_expected, struct slice *ret_found) {
         *ret_expected = expected;
-        *ret_found = found;
+        *ret_found = p < end ? (struct slice) { p, (size_t) (skip_word(p, end) - p) } : end_of_line;
         return -EBADMSG;
 }
 
 int table_next(struct table *t, struct row *ret, struct slice *ret_expected, struct slice *ret_found) {
-        static const struct slice end_of_line = { "end of line", 11 };
-        struct slice line, word, rest;
+        const char *p, *end;
+        struct slice line;
 
         if (!next_line(t, &line))
                 return 0;
+        p = line.text;
+        end = p + line.length;
 
         for (size_t i = 0; i < t->n_columns; i++) {
-                if (is_list(t->columns[i])) {
-                        const char *start = line.text, *end = start;
+                const char *start = p = skip_blanks(p, end);
 
-                        for (rest = line; table_word(&rest, &word) && is_address(word); line = rest)
-                                end = word.text + word.length;
-                        ret->cells[i] = (struct slice) { start, (size_t) (end - start) };
+                switch ((enum column_kind) t->kinds[i]) {
+                case COLUMN_WORD:
+                        p = skip_word(p, end);
+                        ret->cells[i] = (struct slice) { start, (size_t) (p - start) };
+                        break;
+                case COLUMN_NUMBER:
+                        p = read_number(p, end, &ret->numbers[i]);
+                        if (!p || (p < end && *p != ' ' && *p != '\t'))
+                                return misfit(t->columns[i], start, end, ret_expected, ret_found);
+                        break;
+                case COLUMN_LIST:
+                        p = skip_list(p, end);
+                        ret->cells[i] = (struct slice) { start, (size_t) (p - start) };
                         continue;
+                case COLUMN_ARROW:
+                        p = skip_word(p, end);
+                        if (!slice_is((struct slice) { start, (size_t) (p - start) }, "<->"))
+                                return misfit(t->columns[i], start, end, ret_expected, ret_found);
+                        break;
                 }
-
-                if (!table_word(&line, &word))
-                        return misfit(t->columns[i], end_of_line, ret_expected, ret_found);
-                if (slice_is(t->columns[i], "<->") && !slice_is(word, "<->"))
-                        return misfit(t->columns[i], word, ret_expected, ret_found);
-                ret->cells[i] = word;
+                if (p == start)
+                        return misfit(t->columns[i], start, end, ret_expected, ret_found);
         }
 
-        if (table_word(&line, &word))
-                return misfit(end_of_line, word, ret_expected, ret_found);
-
-        return 1;
+        p = skip_blanks(p, end);
+        return p < end ? misfit(end_of_line, p, end, ret_expected, ret_found) : 1;
 }

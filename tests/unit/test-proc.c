@@ -327,6 +327,7 @@ static void test_malformed_rows(void **state) {
                 "0 0 2 1 3 0 6 0 0 0 \033[31m\n"
                 "\n"
                 ROW(2, "10.0.1.1 <-> *10.0.1.2")
+                "0 0 2 1 3 0 18446744073709551617 0 0 0 1 1 1 10.0.1.1 <-> *10.0.1.2 \t 500 10 10\n"
                 "0 0 2 1 3 0 8 0 0 0 1 1 1 10.0.1.1 <-> *10.0.1.2 \t 500 10 10";
         struct snapshot *s = read_assocs(text, false);
 
@@ -334,8 +335,8 @@ static void test_malformed_rows(void **state) {
         assert_int_equal(snapshot_head(s)->n_associations, 2);
         assert_non_null(by_id(s, 1));
         assert_non_null(by_id(s, 2));
-        assert_int_equal(snapshot_head(s)->malformed, 10);
-        assert_int_equal(snapshot_head(s)->sources[SOURCE_ASSOCS].malformed, 10);
+        assert_int_equal(snapshot_head(s)->malformed, 11);
+        assert_int_equal(snapshot_head(s)->sources[SOURCE_ASSOCS].malformed, 11);
         assert_int_equal(snapshot_head(s)->sources[SOURCE_ASSOCS].rows, 2);
         assert_complaint(s, 0, "assocs", 3, "expected SOCK");
         assert_complaint(s, 1, "assocs", 4, "ASSOC-ID, found \"99999999999\"");
@@ -344,9 +345,10 @@ static void test_malformed_rows(void **state) {
         assert_complaint(s, 4, "assocs", 7, "column ST, found \"9\"");
         assert_complaint(s, 5, "assocs", 8, "expected end of line, found \"7\"");
         assert_complaint(s, 6, "assocs", 9, "column LPORT, found \"70000\"");
-        assert_complaint(s, 7, "assocs", 10, "found \"end of line\"");
+        assert_complaint(s, 7, "assocs", 10, "expected INODE, found \"\\x1b[31m\"");
         assert_complaint(s, 8, "assocs", 11, "expected ASSOC");
-        assert_complaint(s, 9, "assocs", 13, "expected MAXRT");
+        assert_complaint(s, 9, "assocs", 13, "expected ASSOC-ID, found \"18446744073709551617\"");
+        assert_complaint(s, 10, "assocs", 14, "expected MAXRT, found \"end of line\"");
         snapshot_unref(s);
 }
 
