@@ -242,20 +242,34 @@ static uint64_t now_monotonic(void) {
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
 }
 
-static void say_sources(const struct snapshot *s) {
+/* Whether what is wrong with the source concerns a person who asked for this table. */
+static bool concerns(enum source source, enum source table) {
+        return source == table || (table == SOURCE_ASSOCS && (source == SOURCE_REMADDR || source == SOURCE_SOCK_DIAG));
+}
+
+static void say_sources(const struct snapshot *s, enum source table) {
         const struct snapshot_head *head = snapshot_head(s);
-        uint32_t shown = MIN(head->n_complaints, COMPLAINTS_SHOWN_MAX);
+        uint64_t left_out = 0;
+        uint32_t shown = 0;
 
-        for (int i = 0; i < _SOURCE_MAX; i++)
+        for (enum source i = 0; i < _SOURCE_MAX; i++) {
+                if (!concerns(i, table))
+                        continue;
                 if (head->sources[i].result == SOURCE_FAILED)
-                        say("%s could not be read: %s", source_name((enum source) i), head->sources[i].text);
-        for (uint32_t i = 0; i < shown; i++) {
-                const struct complaint *c = snapshot_complaints(s) + i;
+                        say("%s could not be read: %s", source_name(i), head->sources[i].text);
+                left_out += head->sources[i].malformed;
 
-                say("%s, line %" PRIu32 ", is left out: %s", c->file, c->line, c->text);
+                for (uint32_t j = 0; j < head->n_complaints && shown < COMPLAINTS_SHOWN_MAX; j++) {
+                        const struct complaint *c = snapshot_complaints(s) + j;
+
+                        if (strcmp(c->file, source_name(i)) != 0)
+                                continue;
+                        say("%s, line %" PRIu32 ", is left out: %s", c->file, c->line, c->text);
+                        shown++;
+                }
         }
-        if (head->malformed > shown)
-                say("%" PRIu64 " more rows are left out.", head->malformed - shown);
+        if (left_out > shown)
+                say("%" PRIu64 " more rows are left out.", left_out - shown);
 }
 
 static enum code check_place(const struct options *o) {
@@ -308,7 +322,7 @@ static enum code scan_here(const struct options *o, enum source table, struct sn
                         say("%s", head->advice);
                 return CODE_NOT_AVAILABLE;
         }
-        say_sources(s);
+        say_sources(s, table);
         if (head->sources[table].result != SOURCE_READ)
                 return CODE_FAILED;
         *ret = steal_ptr(s);
