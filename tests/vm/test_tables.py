@@ -183,11 +183,11 @@ def test_multi_homed_associations(machine):
     machine.run("/usr/local/lib/lab/two-namespaces")
     for where in "", IN_PEER:
         machine.run(f"{where} sysctl -q net.sctp.hb_interval=1200 net.sctp.rto_min=300 net.sctp.rto_initial=400 "
-                    "net.sctp.rto_max=600 net.sctp.path_max_retrans=1")
+                    "net.sctp.rto_max=600 net.sctp.path_max_retrans=1 net.sctp.addr_scope_policy=0")
     machine.put("/srv/own-settings.py", OWN_SETTINGS)
     server(machine, "sctp_darn", "10.0.1.1", 5000, ["10.0.2.1"])
     server(machine, "sctp_test", "fd00:1::1", 5001, ["fd00:2::1"])
-    server(machine, "sctp_darn", "::", 5002)
+    server(machine, "sctp_darn", "fd00:1::1", 5002, ["10.0.2.1"])
     Peer(machine, "python3 /srv/own-settings.py")
     wait_for_listeners(machine, 5000, 5001, 5002, 5003)
     clients = [
