@@ -4,8 +4,8 @@
 #include "builder.h"
 
 /* Readers of /proc/net/sctp/{eps,assocs,remaddr,snmp} (net/sctp/proc.c): pure functions of a text that
- * append what they read to a builder. `netns` is the namespace the text is of, 0 if not known. A
- * malformed row is passed over and complained of. The number of rows goes into the source's report.
+ * append what they read to a builder. text[length] must be a NUL. `netns` is the namespace the text is of,
+ * 0 if not known. A malformed row is passed over and complained of. The number of rows goes into the source's report.
  *
  * 0; -EBADMSG: no table of this kind at all (complained of); -ENOMEM; -E2BIG. */
 

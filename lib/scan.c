@@ -55,7 +55,8 @@ static int read_text(const char *root, const char *name, char **ret, size_t *ret
         for (;;) {
                 ssize_t n;
 
-                if (allocated - length < READ_BYTES_MIN) {
+                /* One byte is kept for the NUL. */
+                if (allocated - length < READ_BYTES_MIN + 1) {
                         char *bigger;
 
                         if (allocated >= SCAN_TABLE_BYTES_MAX)
@@ -66,7 +67,7 @@ static int read_text(const char *root, const char *name, char **ret, size_t *ret
                         text = bigger;
                 }
 
-                n = read(fd, text + length, allocated - length);
+                n = read(fd, text + length, allocated - length - 1);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
@@ -76,6 +77,7 @@ static int read_text(const char *root, const char *name, char **ret, size_t *ret
                 length += (size_t) n;
         }
 
+        text[length] = '\0';
         *ret = steal_ptr(text);
         *ret_length = length;
         return 0;
@@ -91,7 +93,6 @@ static bool release_shifted(const char *root) {
         if (read_text(root, "version", &text, &length) < 0)
                 return false;
 
-        text[length > 0 ? length - 1 : 0] = '\0';
         return state_shifted(text);
 }
 

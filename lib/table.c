@@ -1,41 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
 #include <string.h>
 
+#include "macro.h"
 #include "table.h"
 
-/* A scan should cost next to nothing beside the kernel's part of it, so a row is gone through once:
- * numbers are read as their words are found. */
+/* A scan should cost next to nothing beside the kernel's part of it, so a row is gone through once, and
+ * without counting: there is a newline or a NUL behind every word, and both end words, numbers and blanks. */
 
 static const struct slice end_of_line = { "end of line", 11 };
 
-static const char *skip_blanks(const char *p, const char *end) {
-        while (p < end && (*p == ' ' || *p == '\t'))
+static const char *skip_blanks(const char *p) {
+        while (*p == ' ' || *p == '\t')
                 p++;
         return p;
 }
 
-static const char *skip_word(const char *p, const char *end) {
-        while (p < end && *p != ' ' && *p != '\t')
+static const char *skip_word(const char *p) {
+        while ((unsigned char) *p > ' ')
                 p++;
         return p;
 }
 
 /* The end of the decimal number at `p`, NULL if there is none or it has more than 19 digits. */
-static const char *read_number(const char *p, const char *end, uint64_t *ret) {
+static const char *read_number(const char *p, uint64_t *ret) {
         const char *start = p;
         uint64_t value = 0;
 
-        for (unsigned digit; p < end && (digit = (unsigned) *p - '0') <= 9; p++)
+        for (unsigned digit; (digit = (unsigned) *p - '0') <= 9; p++)
                 value = value * 10 + digit;
 
         *ret = value;
-        return p > start && p - start < 20 ? p : NULL;
+        return p > start && p - start < 20 && (unsigned char) *p <= ' ' ? p : NULL;
 }
 
 bool table_word(struct slice *list, struct slice *ret) {
-        const char *end = list->text + list->length, *start = skip_blanks(list->text, end), *p = skip_word(start, end);
+        const char *end = list->text + list->length, *start = skip_blanks(list->text), *p = skip_word(start);
 
+        /* A list ends before its line does. */
+        if (start >= end)
+                p = start = end;
         *list = (struct slice) { p, (size_t) (end - p) };
         *ret = (struct slice) { start, (size_t) (p - start) };
         return p > start;
@@ -95,12 +98,12 @@ int table_number(struct table *t, const char *name) {
 }
 
 /* The end of a list of addresses. No number and no `<->` has a dot or a colon in it, every address has. */
-static const char *skip_list(const char *p, const char *end) {
+static const char *skip_list(const char *p) {
         for (;;) {
-                const char *start = skip_blanks(p, end), *stop = start;
+                const char *stop = skip_blanks(p);
                 bool address = false;
 
-                for (; stop < end && *stop != ' ' && *stop != '\t'; stop++)
+                for (; (unsigned char) *stop > ' '; stop++)
                         address |= *stop == '.' || *stop == ':';
                 if (!address)
                         return p;
@@ -109,8 +112,13 @@ static const char *skip_list(const char *p, const char *end) {
 }
 
 static int misfit(struct slice expected, const char *p, const char *end, struct slice *ret_expected, struct slice *ret_found) {
+        const char *stop = p;
+
+        /* All up to the next blank, control characters too: they may be what is wrong. */
+        while (stop < end && *stop != ' ' && *stop != '\t')
+                stop++;
         *ret_expected = expected;
-        *ret_found = p < end ? (struct slice) { p, (size_t) (skip_word(p, end) - p) } : end_of_line;
+        *ret_found = p < end ? (struct slice) { p, (size_t) (stop - p) } : end_of_line;
         return -EBADMSG;
 }
 
@@ -124,24 +132,24 @@ int table_next(struct table *t, struct row *ret, struct slice *ret_expected, str
         end = p + line.length;
 
         for (size_t i = 0; i < t->n_columns; i++) {
-                const char *start = p = skip_blanks(p, end);
+                const char *start = p = skip_blanks(p);
 
                 switch ((enum column_kind) t->kinds[i]) {
                 case COLUMN_WORD:
-                        p = skip_word(p, end);
+                        p = skip_word(p);
                         ret->cells[i] = (struct slice) { start, (size_t) (p - start) };
                         break;
                 case COLUMN_NUMBER:
-                        p = read_number(p, end, &ret->numbers[i]);
-                        if (!p || (p < end && *p != ' ' && *p != '\t'))
+                        p = read_number(p, &ret->numbers[i]);
+                        if (!p)
                                 return misfit(t->columns[i], start, end, ret_expected, ret_found);
                         break;
                 case COLUMN_LIST:
-                        p = skip_list(p, end);
+                        p = skip_list(p);
                         ret->cells[i] = (struct slice) { start, (size_t) (p - start) };
                         continue;
                 case COLUMN_ARROW:
-                        p = skip_word(p, end);
+                        p = skip_word(p);
                         if (!slice_is((struct slice) { start, (size_t) (p - start) }, "<->"))
                                 return misfit(t->columns[i], start, end, ret_expected, ret_found);
                         break;
@@ -150,6 +158,6 @@ int table_next(struct table *t, struct row *ret, struct slice *ret_expected, str
                         return misfit(t->columns[i], start, end, ret_expected, ret_found);
         }
 
-        p = skip_blanks(p, end);
+        p = skip_blanks(p);
         return p < end ? misfit(end_of_line, p, end, ret_expected, ret_found) : 1;
 }

@@ -35,7 +35,8 @@ struct row {
         uint64_t numbers[TABLE_COLUMNS_MAX];
 };
 
-/* Reads the header. -ENODATA: there is none; -E2BIG: too many columns. The text must outlive the table. */
+/* Reads the header. -ENODATA: there is none; -E2BIG: too many columns. The text must outlive the table,
+ * and text[length] must be a NUL. */
 int table_open(struct table *t, const char *text, size_t length);
 
 /* Index of the column of this name, -1 if the kernel does not print it. */
@@ -49,5 +50,5 @@ int table_number(struct table *t, const char *name);
  * next call goes on behind it. */
 int table_next(struct table *t, struct row *ret, struct slice *ret_expected, struct slice *ret_found);
 
-/* Takes the first word off a list; false when there is none left. */
+/* Takes the first word off a list that stands in such a text; false when there is none left. */
 bool table_word(struct slice *list, struct slice *ret);

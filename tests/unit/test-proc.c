@@ -375,10 +375,35 @@ static void test_no_table(void **state) {
         for (size_t i = 0; i < ELEMENTS(texts); i++)
                 assert_int_equal(proc_read_eps(&b, NETNS, texts[i], strlen(texts[i])), -EBADMSG);
         for (size_t i = 0; i <= 64; i++)
-                memcpy(wide + 6 * i, "LPORT ", 6);
+                memcpy(wide + 6 * i, "LPORT ", 7);
         assert_int_equal(proc_read_eps(&b, NETNS, wide, 6 * 65), -EBADMSG);
         assert_int_equal(b.head.malformed, 5);
         builder_done(&b);
+}
+
+/* Control characters end words and are no blanks: a row that has them is none. */
+static void test_control_characters(void **state) {
+        static const char *const rows[] = {
+                HEAD "0 0 2\v1 3 0 5 0 0 0 1 5 6 10.0.1.1 <-> *10.0.1.2 \t 500 10 10 20 0 0 0 1 0 1 1\n",
+                HEAD "0 0 2 1 3 0 5 0 0 0 1 5 6 10.0.1.1\r <-> *10.0.1.2 \t 500 10 10 20 0 0 0 1 0 1 1\n",
+                HEAD "0 0 2 1 3 0 5 0 0 0 1 5 6 10.0.1.1 <-> *10.0.1.2 \t 500 10 10 20 0 0 0 1 0 1 1\r\n",
+        };
+        static const char nul[] = HEAD "0 0 2 1 3 0 5 0 0 0 1 5 6 10.0.1.1 <-> *10.0.1.2 \t 500 10\0 10 20 0 0 0 1 0 1 1\n" ROW(7, "10.0.1.1 <-> *10.0.1.2");
+        struct builder b = {};
+        struct snapshot *s;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                s = read_assocs(rows[i], false);
+                assert_int_equal(snapshot_head(s)->n_associations, 0);
+                assert_int_equal(snapshot_head(s)->malformed, 1);
+                snapshot_unref(s);
+        }
+        assert_int_equal(proc_read_assocs(&b, NETNS, false, nul, sizeof(nul) - 1), 0);
+        s = finish(&b);
+        assert_int_equal(snapshot_head(s)->n_associations, 1);
+        assert_complaint(s, 0, "assocs", 2, "expected OUTS, found \"\\x00\"");
+        snapshot_unref(s);
 }
 
 /* Whatever is cut off at whatever byte: no crash, and rows before the cut are kept. */
@@ -390,11 +415,14 @@ static void test_every_truncation(void **state) {
         for (size_t i = 0; i <= length; i++) {
                 struct builder b = {};
                 size_t lines = 0;
+                char *cut;
                 int r;
 
                 for (size_t j = 0; j < i; j++)
                         lines += text[j] == '\n';
-                r = proc_read_assocs(&b, NETNS, false, text, i);
+                cut = strndup(text, i);
+                r = proc_read_assocs(&b, NETNS, false, cut, i);
+                free(cut);
                 assert_true(r == 0 || r == -EBADMSG);
                 assert_true(b.n_associations + 1 >= lines);
                 builder_done(&b);
@@ -418,6 +446,7 @@ int main(void) {
                 cmocka_unit_test(test_malformed_rows),
                 cmocka_unit_test(test_complaints_have_a_maximum),
                 cmocka_unit_test(test_no_table),
+                cmocka_unit_test(test_control_characters),
                 cmocka_unit_test(test_every_truncation),
         };
 
