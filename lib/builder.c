@@ -163,6 +163,11 @@ static int compare_associations(const void *x, const void *y, void *userdata) {
                 c = CMP(a->paths.count > 0, o->paths.count > 0);
         if (c == 0 && a->paths.count > 0)
                 c = address_compare(&b->paths[a->paths.first].address, &b->paths[o->paths.first].address);
+        /* From several addresses of this host one port can reach the same peer several times. */
+        if (c == 0)
+                c = CMP(a->local.count > 0, o->local.count > 0);
+        if (c == 0 && a->local.count > 0)
+                c = address_compare(b->addresses + a->local.first, b->addresses + o->local.first);
         return c;
 }
 

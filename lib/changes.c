@@ -81,41 +81,35 @@ static void match_by_id(struct walk *w) {
         }
 }
 
-/* Those that had no id, by ports and peer addresses: they may have got one since. */
+/* Those that had no id, by ports and addresses: they may have got one since. */
 static int match_without_id(struct walk *w) {
         _cleanup_(index_done) struct index x = {};
-        size_t n_paths = 0;
+        size_t n_pairs = 0;
         int r;
 
         for (uint32_t j = 0; j < w->n_new; j++)
                 if (!w->matched[j])
-                        n_paths += w->new[j].paths.count;
-        r = index_init(&x, n_paths);
+                        n_pairs += index_pairs(w->new + j);
+        r = index_init(&x, n_pairs);
         if (r < 0)
                 return r;
-        for (uint32_t j = 0; j < w->n_new; j++) {
-                const struct association *a = w->new + j;
-                const struct path *paths = snapshot_paths(w->after, a->paths);
-
-                for (uint32_t k = 0; !w->matched[j] && k < a->paths.count; k++)
-                        index_add(&x, index_hash_peer(a->local_port, a->peer_port, &paths[k].address), j);
-        }
+        for (uint32_t j = 0; j < w->n_new; j++)
+                if (!w->matched[j])
+                        index_add_pairs(&x, w->new + j, snapshot_addresses(w->after, w->new[j].local),
+                                        snapshot_paths(w->after, w->new[j].paths), j);
 
         for (uint32_t i = 0; i < w->n_old; i++) {
                 const struct association *a = w->old + i;
+                const struct address *local = snapshot_addresses(w->before, a->local);
                 const struct path *paths = snapshot_paths(w->before, a->paths);
+                size_t pair = 0, cursor = 0;
+                uint32_t j;
 
-                for (uint32_t k = 0; a->id == 0 && w->new_of_old[i] == 0 && k < a->paths.count; k++) {
-                        uint64_t hash = index_hash_peer(a->local_port, a->peer_port, &paths[k].address);
-                        size_t cursor = 0;
-                        uint32_t j;
-
-                        while (w->new_of_old[i] == 0 && index_next(&x, hash, &cursor, &j))
-                                if (!w->matched[j] && snapshot_same_association(w->before, a, w->after, w->new + j)) {
-                                        w->new_of_old[i] = j + 1;
-                                        w->matched[j] = true;
-                                }
-                }
+                while (a->id == 0 && w->new_of_old[i] == 0 && index_next_pair(&x, a, local, paths, &pair, &cursor, &j))
+                        if (!w->matched[j] && snapshot_same_association(w->before, a, w->after, w->new + j)) {
+                                w->new_of_old[i] = j + 1;
+                                w->matched[j] = true;
+                        }
         }
 
         return 0;

@@ -49,18 +49,49 @@ uint64_t index_hash(uint64_t key) {
         return key ^ key >> 32;
 }
 
-uint64_t index_hash_peer(uint16_t local_port, uint16_t peer_port, const struct address *peer) {
+/* IPv4-mapped addresses hash as IPv4. */
+static uint64_t hash_address(uint64_t seed, const struct address *address) {
         uint64_t high = 0, low = 0;
         uint32_t ipv4;
 
-        memcpy(&high, peer->bytes, 8);
-        memcpy(&low, peer->bytes + 8, 8);
-        if (peer->family == AF_INET) {
-                memcpy(&ipv4, peer->bytes, 4);
+        memcpy(&high, address->bytes, 8);
+        memcpy(&low, address->bytes + 8, 8);
+        if (address->family == AF_INET) {
+                memcpy(&ipv4, address->bytes, 4);
                 high = 0;
                 low = (uint64_t) ntohl(ipv4);
         } else if (high == 0 && be64toh(low) >> 32 == 0xffff)
                 low = be64toh(low) & UINT32_MAX;
 
-        return index_hash(low ^ index_hash(high ^ ((uint64_t) local_port << 16 | peer_port)));
+        return index_hash(low ^ index_hash(high ^ seed));
+}
+
+/* Without a local address, the peer's alone. */
+static uint32_t n_local(const struct association *a) {
+        return MIN(MAX(a->local.count, 1u), INDEX_ADDRESSES_MAX);
+}
+
+size_t index_pairs(const struct association *a) {
+        return (size_t) n_local(a) * MIN(a->paths.count, INDEX_ADDRESSES_MAX);
+}
+
+static uint64_t hash_pair(const struct association *a, const struct address *local, const struct path *paths, size_t pair) {
+        uint64_t hash = hash_address((uint64_t) a->local_port << 16 | a->peer_port, &paths[pair / n_local(a)].address);
+
+        return a->local.count > 0 ? hash_address(hash, local + pair % n_local(a)) : hash;
+}
+
+void index_add_pairs(struct index *x, const struct association *a, const struct address *local,
+                     const struct path *paths, uint32_t element) {
+        for (size_t pair = 0; pair < index_pairs(a); pair++)
+                index_add(x, hash_pair(a, local, paths, pair), element);
+}
+
+bool index_next_pair(const struct index *x, const struct association *a, const struct address *local,
+                     const struct path *paths, size_t *pair, size_t *cursor, uint32_t *ret) {
+        for (; *pair < index_pairs(a); (*pair)++, *cursor = 0)
+                if (index_next(x, hash_pair(a, local, paths, *pair), cursor, ret))
+                        return true;
+
+        return false;
 }

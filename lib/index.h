@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "address.h"
+#include "snapshot.h"
 
 /* A hash index: which elements of an array may have a key. The caller compares the keys themselves. */
 struct index {
@@ -24,5 +24,18 @@ bool index_next(const struct index *x, uint64_t hash, size_t *cursor, uint32_t *
 
 uint64_t index_hash(uint64_t key);
 
-/* Of an association's ports and one of its peer addresses. IPv4-mapped addresses hash as IPv4. */
-uint64_t index_hash_peer(uint16_t local_port, uint16_t peer_port, const struct address *peer);
+/* Associations by their ports and each pair of a local and a peer address: what tells them apart while they
+ * have no id. Of each side so many addresses count; those behind them come and go with the first ones. */
+#define INDEX_ADDRESSES_MAX 8u
+
+/* How many entries the association takes. */
+size_t index_pairs(const struct association *a);
+
+/* `local` and `paths` are the association's own, `.count` of its ranges. */
+void index_add_pairs(struct index *x, const struct association *a, const struct address *local,
+                     const struct path *paths, uint32_t element);
+
+/* Walks the elements that may share a pair with the association, some of them more than once. *pair and
+ * *cursor start as 0. */
+bool index_next_pair(const struct index *x, const struct association *a, const struct address *local,
+                     const struct path *paths, size_t *pair, size_t *cursor, uint32_t *ret);

@@ -22,7 +22,7 @@ struct scan {
         struct proc_remaddr *remaddr;
         size_t n_remaddr;
         struct index by_id;             /* the builder's associations */
-        struct index by_peer;           /* the same by ports and peer address, made when needed */
+        struct index by_ends;           /* the same by ports and addresses, made when needed */
         struct diag *diag;
         bool diag_proved;               /* a lookup has succeeded, so ENOENT means "gone" */
         bool diag_failed;
@@ -32,7 +32,7 @@ static void scan_done(struct scan *s) {
         builder_done(&s->b);
         free(s->remaddr);
         index_done(&s->by_id);
-        index_done(&s->by_peer);
+        index_done(&s->by_ends);
         diag_close(s->diag);
 }
 
@@ -179,20 +179,21 @@ static struct association *find_id(struct scan *s, uint32_t id) {
         return found;
 }
 
-static int index_by_peer(struct scan *s) {
+static int index_by_ends(struct scan *s) {
         struct builder *b = &s->b;
+        size_t n_pairs = 0;
         int r;
 
-        r = index_init(&s->by_peer, b->n_paths);
+        for (size_t i = 0; i < b->n_associations; i++)
+                n_pairs += index_pairs(b->associations + i);
+        r = index_init(&s->by_ends, n_pairs);
         if (r < 0)
                 return r;
 
         for (size_t i = 0; i < b->n_associations; i++) {
                 const struct association *a = b->associations + i;
 
-                for (uint32_t j = 0; j < a->paths.count; j++)
-                        index_add(&s->by_peer, index_hash_peer(a->local_port, a->peer_port, &b->paths[a->paths.first + j].address),
-                                  (uint32_t) i);
+                index_add_pairs(&s->by_ends, a, b->addresses + a->local.first, b->paths + a->paths.first, (uint32_t) i);
         }
 
         return 0;
@@ -206,44 +207,27 @@ static bool builder_has_peer(const struct builder *b, const struct association *
         return false;
 }
 
-static bool builder_has_local(const struct builder *b, const struct association *a, const struct address *local) {
-        for (uint32_t i = 0; i < a->local.count; i++)
-                if (address_equal(b->addresses + a->local.first + i, local))
-                        return true;
-
-        return false;
-}
-
-/* The row with the same ports and a peer and a local address in common: it is the previous scan's
- * association, or has taken its place. */
-static int find_tuple(struct scan *s, const struct association *p, struct association **ret) {
+/* The row with the same ends: it is the previous scan's association, or has taken its place. */
+static int find_ends(struct scan *s, const struct association *p, struct association **ret) {
         const struct snapshot *previous = s->options->previous;
         const struct path *paths = snapshot_paths(previous, p->paths);
         const struct address *local = snapshot_addresses(previous, p->local);
         struct association *found = NULL;
+        size_t pair = 0, cursor = 0;
+        uint32_t element;
         int r;
 
-        if (!s->by_peer.slots) {
-                r = index_by_peer(s);
+        if (!s->by_ends.slots) {
+                r = index_by_ends(s);
                 if (r < 0)
                         return r;
         }
 
-        for (uint32_t i = 0; i < p->paths.count; i++) {
-                uint64_t hash = index_hash_peer(p->local_port, p->peer_port, &paths[i].address);
-                size_t cursor = 0;
-                uint32_t element;
+        while (index_next_pair(&s->by_ends, p, local, paths, &pair, &cursor, &element)) {
+                struct association *a = s->b.associations + element;
 
-                while (index_next(&s->by_peer, hash, &cursor, &element)) {
-                        struct association *a = s->b.associations + element;
-
-                        if (a->local_port != p->local_port || a->peer_port != p->peer_port ||
-                            !builder_has_peer(&s->b, a, &paths[i].address))
-                                continue;
-                        for (uint32_t j = 0; j < p->local.count; j++)
-                                if (builder_has_local(&s->b, a, local + j))
-                                        found = a;
-                }
+                if (association_same_ends(p, local, paths, a, s->b.addresses + a->local.first, s->b.paths + a->paths.first))
+                        found = a;
         }
 
         *ret = found;
@@ -512,7 +496,7 @@ static int carry_all(struct scan *s) {
                 if (p->id != 0)
                         a = find_id(s, p->id);
                 if (!a) {
-                        r = find_tuple(s, p, &a);
+                        r = find_ends(s, p, &a);
                         if (r < 0)
                                 return r;
                         /* Another one at the same addresses and ports: ours has been replaced. */

@@ -269,15 +269,19 @@ const struct path *snapshot_primary(const struct snapshot *s, const struct assoc
         return NULL;
 }
 
-bool snapshot_same_association(const struct snapshot *s, const struct association *a,
-                               const struct snapshot *t, const struct association *b) {
-        const struct path *p = snapshot_paths(s, a->paths), *q = snapshot_paths(t, b->paths);
+static bool common_local(const struct association *a, const struct address *x,
+                         const struct association *b, const struct address *y) {
+        for (uint32_t i = 0; i < a->local.count; i++)
+                for (uint32_t j = 0; j < b->local.count; j++)
+                        if (address_equal(x + i, y + j))
+                                return true;
 
-        if (a->netns != b->netns || (a->id != 0 && b->id != 0 && a->id != b->id))
-                return false;
-        if (a->id != 0 && b->id != 0)
-                return true;
-        if (a->local_port != b->local_port || a->peer_port != b->peer_port)
+        return a->local.count == 0 && b->local.count == 0;
+}
+
+bool association_same_ends(const struct association *a, const struct address *x, const struct path *p,
+                           const struct association *b, const struct address *y, const struct path *q) {
+        if (a->local_port != b->local_port || a->peer_port != b->peer_port || !common_local(a, x, b, y))
                 return false;
 
         for (uint32_t i = 0; i < a->paths.count; i++)
@@ -286,4 +290,15 @@ bool snapshot_same_association(const struct snapshot *s, const struct associatio
                                 return true;
 
         return false;
+}
+
+bool snapshot_same_association(const struct snapshot *s, const struct association *a,
+                               const struct snapshot *t, const struct association *b) {
+        if (a->netns != b->netns)
+                return false;
+        if (a->id != 0 && b->id != 0)
+                return a->id == b->id;
+
+        return association_same_ends(a, snapshot_addresses(s, a->local), snapshot_paths(s, a->paths),
+                                     b, snapshot_addresses(t, b->local), snapshot_paths(t, b->paths));
 }

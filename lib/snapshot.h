@@ -157,8 +157,8 @@ struct snapshot *snapshot_unref(struct snapshot *s);
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 
 const struct snapshot_head *snapshot_head(const struct snapshot *s);
-/* Endpoints are sorted by namespace, local port and inode, associations by namespace, id, ports and
- * first peer address; how many there are stands in the head. */
+/* Endpoints are sorted by namespace, local port and inode, associations by namespace, id, ports, first peer
+ * and first local address; how many there are stands in the head. */
 const struct endpoint *snapshot_endpoints(const struct snapshot *s);
 const struct association *snapshot_associations(const struct snapshot *s);
 const struct counter *snapshot_counters(const struct snapshot *s);
@@ -170,8 +170,13 @@ const struct path *snapshot_paths(const struct snapshot *s, struct range range);
 /* The primary path; NULL if the kernel marked none. */
 const struct path *snapshot_primary(const struct snapshot *s, const struct association *a);
 
+/* The same ports, a common local address (or none on either side) and a common peer address: what tells
+ * associations of one namespace apart while they have no id. `x`, `p` and `y`, `q` are their addresses and paths. */
+bool association_same_ends(const struct association *a, const struct address *x, const struct path *p,
+                           const struct association *b, const struct address *y, const struct path *q);
+
 /* The same association seen in two snapshots, or twice in one: the same namespace and the same id, or,
- * while one of them has no id yet, the same ports and a common peer address. */
+ * while one of them has no id yet, the same ends. */
 bool snapshot_same_association(const struct snapshot *s, const struct association *a,
                                const struct snapshot *t, const struct association *b);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test.h"
 
+#include <time.h>
+
 #include "changes.h"
 #include "proc.h"
 
@@ -91,6 +93,22 @@ static void test_many_without_id(void **state) {
                          "0 2 7 0 1002 9 10.0.0.1 <-> *10.0.0.8\n", false,
                     "association_down 0/1002 cookie_wait>closed\nassociation_up 11/1001 cookie_wait>established\n"
                     "association_state 0/1002 cookie_wait>cookie_echoed\n");
+}
+
+/* One port each way and one peer: what differs is from where they connect, as with the processes of one
+ * node that share a port number. */
+static void test_without_id_from_several_addresses(void **state) {
+        (void) state;
+        assert_told(HEAD, HEAD "0 1 5 0 2905 2905 10.0.0.1 <-> *10.0.0.9\n0 1 6 0 2905 2905 10.0.0.2 <-> *10.0.0.9\n", false,
+                    "association_state 0/2905 closed>cookie_wait\nassociation_state 0/2905 closed>cookie_wait\n");
+        assert_told(HEAD "0 1 5 0 2905 2905 10.0.0.1 <-> *10.0.0.9\n0 2 6 0 2905 2905 10.0.0.2 <-> *10.0.0.9\n",
+                    HEAD "7 3 6 0 2905 2905 10.0.0.2 10.0.1.2 <-> *10.0.0.9\n0 1 5 0 2905 2905 10.0.0.1 <-> *10.0.0.9\n", false,
+                    "association_up 7/2905 cookie_echoed>established\n");
+        assert_told(HEAD "0 1 5 0 2905 2905 10.0.0.1 <-> *10.0.0.9\n0 2 6 0 2905 2905 10.0.0.2 <-> *10.0.0.9\n",
+                    HEAD "0 2 6 0 2905 2905 10.0.0.2 <-> *10.0.0.9\n", false, "association_down 0/2905 cookie_wait>closed\n");
+        /* Where the kernel names no local address there is none to tell them apart by. */
+        assert_told(HEAD "0 1 5 0 2905 2905 <-> *10.0.0.9\n", HEAD "7 3 5 0 2905 2905 <-> *10.0.0.9\n", false,
+                    "association_up 7/2905 cookie_wait>established\n");
 }
 
 static void test_figures(void **state) {
@@ -206,6 +224,49 @@ static int count(const struct change *c, void *userdata) {
         return 0;
 }
 
+/* None has an id yet, all go from one port to one peer's. */
+static struct snapshot *all_waiting(unsigned first, unsigned n) {
+        struct snapshot *s = NULL;
+        struct builder b = {};
+
+        b.head.available = true;
+        for (unsigned i = first; i < first + n; i++) {
+                struct association *a;
+                struct address *local;
+                struct path *path;
+
+                assert_int_equal(builder_add_address(&b, &local), 0);
+                *local = (struct address) { .family = 2, .bytes = { 127, 0, (uint8_t) (i >> 8), (uint8_t) i } };
+                assert_int_equal(builder_add_path(&b, &path), 0);
+                path->address = (struct address) { .family = 2, .primary = 1, .bytes = { 10, 0, 0, 9 } };
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                a->given = UINT64_C(1) << ASSOCIATION_STATE;
+                a->state = ASSOCIATION_COOKIE_WAIT;
+                a->local_port = a->peer_port = 2905;
+                a->local = (struct range) { (uint32_t) b.n_addresses - 1, 1 };
+                a->paths = (struct range) { (uint32_t) b.n_paths - 1, 1 };
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+/* Were they looked for one by one among all of the same ports and peer, it would take minutes. */
+static void test_fifty_thousand_waiting(void **state) {
+        struct snapshot *s = all_waiting(0, 50000), *t = all_waiting(500, 50000);
+        unsigned counts[_CHANGE_TYPE_MAX + 1] = {};
+        clock_t begin = clock();
+
+        (void) state;
+        assert_int_equal(snapshot_head(s)->n_associations, 50000);
+        assert_int_equal(changes_find(s, t, false, count, counts), 0);
+        assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 500);
+        assert_int_equal(counts[CHANGE_ASSOCIATION_STATE], 500);
+        assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
+        snapshot_unref(s);
+        snapshot_unref(t);
+}
+
 static struct snapshot *made_up(unsigned first, unsigned n, unsigned every) {
         struct snapshot *s = NULL;
         struct builder b = {};
@@ -254,12 +315,14 @@ int main(void) {
                 cmocka_unit_test(test_life_of_an_association),
                 cmocka_unit_test(test_replaced),
                 cmocka_unit_test(test_many_without_id),
+                cmocka_unit_test(test_without_id_from_several_addresses),
                 cmocka_unit_test(test_figures),
                 cmocka_unit_test(test_endpoints),
                 cmocka_unit_test(test_what_a_change_carries),
                 cmocka_unit_test(test_without_sctp),
                 cmocka_unit_test(test_a_handler_can_end_it),
                 cmocka_unit_test(test_fifty_thousand),
+                cmocka_unit_test(test_fifty_thousand_waiting),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
