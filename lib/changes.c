@@ -3,6 +3,7 @@
 
 #include "changes.h"
 #include "index.h"
+#include "scan.h"
 
 static const char *const type_names[_CHANGE_TYPE_MAX] = {
         [CHANGE_ASSOCIATION_UP] = "association_up",
@@ -145,9 +146,13 @@ static int tell_kept(const struct walk *w, const struct association *old, const 
         return 0;
 }
 
+/* The scan gives an association up at its last look; before, only at the kernel's word: ENOENT, or another one
+ * at the same ends. */
+static enum certainty end_certainty(const struct association *old) {
+        return old->unseen + 1 < SCAN_LOOKS_MAX ? CERTAINTY_HIGH : CERTAINTY_LOW;
+}
+
 static int find_associations(struct walk *w) {
-        enum certainty certainty = snapshot_head(w->after)->sources[SOURCE_SOCK_DIAG].result == SOURCE_READ ?
-                CERTAINTY_HIGH : CERTAINTY_LOW;
         int r = 0;
 
         match_by_id(w);
@@ -156,7 +161,7 @@ static int find_associations(struct walk *w) {
         /* What ended comes before what began: the same peer may have come back. */
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
                 if (w->new_of_old[i] == 0)
-                        r = tell_association(w, CHANGE_ASSOCIATION_DOWN, certainty, w->old + i, NULL);
+                        r = tell_association(w, CHANGE_ASSOCIATION_DOWN, end_certainty(w->old + i), w->old + i, NULL);
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
                 if (w->new_of_old[i] != 0)
                         r = tell_kept(w, w->old + i, w->new + w->new_of_old[i] - 1);

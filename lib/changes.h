@@ -13,8 +13,8 @@ enum change_type {
         _CHANGE_TYPE_MAX,
 };
 
-/* How sure a report is: high when the kernel was asked about this very association, low when it was
- * only not seen several times (no sock_diag). */
+/* How sure a report is: high when the kernel told it of this very association, low when it was only not
+ * seen SCAN_LOOKS_MAX times. */
 enum certainty {
         CERTAINTY_LOW,
         CERTAINTY_HIGH,

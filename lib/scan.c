@@ -448,9 +448,10 @@ static void carry(const struct snapshot_head *head, struct association *a, const
  * says that it is gone: tables miss rows that nobody touched while others come and go. */
 static int keep_unless_gone(struct scan *s, const struct association *p) {
         const struct snapshot *previous = s->options->previous;
+        /* A table that could not be read misses nothing. */
+        bool looked = s->b.head.sources[SOURCE_ASSOCS].result == SOURCE_READ, same;
         struct diag_association found = {};
         struct association *a;
-        bool same;
         int r;
 
         r = lookup(s, p, snapshot_addresses(previous, p->local), snapshot_paths(previous, p->paths), &found);
@@ -459,13 +460,13 @@ static int keep_unless_gone(struct scan *s, const struct association *p) {
 
         /* Other tags: the peer restarted, or another association has taken its place. The tables will tell. */
         same = r >= 0 && (!FIELD_GIVEN(p, ASSOCIATION_LOCAL_TAG) || p->local_tag == found.local_tag);
-        if (!same && p->unseen + 1 >= SCAN_LOOKS_MAX)
+        if (!same && looked && p->unseen + 1 >= SCAN_LOOKS_MAX)
                 return 0;
 
         r = builder_copy_association(&s->b, previous, p, &a);
         if (r < 0)
                 return r;
-        a->unseen++;
+        a->unseen = same ? 0 : p->unseen + looked;
         if (same) {
                 a->inode = found.inode;
                 set_tags(a, &found);

@@ -24,9 +24,9 @@ struct scan_options {
 };
 
 /* Reads SCTP's state in this process's network namespace: the kernel's tables, and by sock_diag each
- * association of `previous` that the tables do not show. Such a one stays in the result, with `unseen`
- * counted, unless the kernel says that it is gone (or, without sock_diag, until it was not seen
- * SCAN_LOOKS_MAX times).
+ * association of `previous` that the tables do not show. Such a one stays in the result unless
+ * the kernel says that it is gone; where the kernel cannot tell, with `unseen` counted, until it was not
+ * seen SCAN_LOOKS_MAX times.
  *
  * A host without SCTP, a table that cannot be read and malformed rows are no errors of the scan: the
  * snapshot's head says so. -ENOMEM, -E2BIG, and what memfd_create() says. */

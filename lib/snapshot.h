@@ -58,7 +58,7 @@ struct association {
         uint32_t init_retransmissions;
         uint32_t shutdown_retransmissions;
         uint32_t local_tag, peer_tag;   /* verification tags, host order */
-        uint32_t unseen;                /* looks in a row in which the tables did not show it */
+        uint32_t unseen;                /* looks in a row in which neither the tables nor sock_diag showed it */
         struct range local;             /* addresses */
         struct range paths;
         uint16_t local_port, peer_port;

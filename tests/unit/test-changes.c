@@ -5,6 +5,7 @@
 
 #include "changes.h"
 #include "proc.h"
+#include "scan.h"
 
 #define HEAD "ASSOC-ID ST INODE RX_QUEUE LPORT RPORT LADDRS <-> RADDRS\n"
 #define EPS "LPORT INODE LADDRS\n"
@@ -164,15 +165,17 @@ static void test_what_a_change_carries(void **state) {
         /* Nobody saw the old state begin. */
         assert_int_equal(c.duration_usec, 0);
 
-        /* The same with its start observed, and without sock_diag to ask. */
+        /* The same with its start observed, and given up: sock_diag could not tell of this one. */
         assert_int_equal(builder_copy_association(&b, s, snapshot_associations(s), &a), 0);
         a->given |= UINT64_C(1) << ASSOCIATION_LAST_CHANGE;
         a->last_change_monotonic = 5 * USEC_PER_SEC;
+        a->unseen = SCAN_LOOKS_MAX - 1;
         b.head.available = true;
         assert_int_equal(builder_finish(&b, &u), 0);
         builder_done(&b);
         b.head.available = true;
         b.head.started_monotonic = 12 * USEC_PER_SEC;
+        b.head.sources[SOURCE_SOCK_DIAG].result = SOURCE_READ;
         snapshot_unref(t);
         assert_int_equal(builder_finish(&b, &t), 0);
         assert_int_equal(changes_find(u, t, false, keep, &c), 0);

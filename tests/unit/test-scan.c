@@ -283,6 +283,18 @@ static void test_a_table_that_fails(void **state) {
         assert_int_equal(snapshot_head(second)->sources[SOURCE_ASSOCS].result, SOURCE_FAILED);
         assert_int_equal(snapshot_head(second)->n_complaints, 2);
         snapshot_unref(first);
+
+        /* However long: it was not looked at. */
+        for (uint64_t i = 0; i < SCAN_LOOKS_MAX; i++) {
+                first = second;
+                second = scan(t, first, 3 + i);
+                assert_int_equal(snapshot_head(second)->n_associations, 1);
+                snapshot_unref(first);
+        }
+        put_assocs(t, ASSOCS);
+        first = scan(t, second, 3 + SCAN_LOOKS_MAX);
+        assert_int_equal(by_port(first, 1001)->unseen, 1);
+        snapshot_unref(first);
         snapshot_unref(second);
 }
 
