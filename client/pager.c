@@ -29,8 +29,8 @@ static _Noreturn void run_pager(const char *command, pid_t parent) {
 
         if (command)
                 (void) execl("/bin/sh", "sh", "-c", command, NULL);
+        /* Not more(1): it counts colours as columns, and waits at the end of what fits the screen. */
         (void) execlp("less", "less", NULL);
-        (void) execlp("more", "more", NULL);
         while ((n = read(STDIN_FILENO, buffer, sizeof(buffer))) > 0)
                 if (write(STDOUT_FILENO, buffer, (size_t) n) != n)
                         break;
