@@ -10,6 +10,7 @@
 #include "writer.h"
 
 #define KEY_WIDTH 14
+#define PLURAL(n) ((n) == 1 ? "" : "s")
 
 /* "  Key: value"; a NULL key goes on under the last one. */
 static void line(const struct options *o, enum style style, const char *key, const char *format, ...) _printf_(4, 5);
@@ -67,13 +68,14 @@ static void print_sources(const struct options *o, json_t *sources) {
 
         json_array_foreach(sources, i, source) {
                 const char *reason = member_string(source, "reason"), *result = member_string(source, "result");
+                json_int_t rows = member_int(source, "rows");
                 char duration[TEXT_SPAN_MAX];
                 enum style style;
 
                 style = strcmp(result, "failed") == 0 ? STYLE_TROUBLE : member_int(source, "malformed") > 0 ? STYLE_WARNING : STYLE_PLAIN;
                 if (strcmp(result, "read") == 0)
-                        line(o, style, key, "%-9s read: %" JSON_INTEGER_FORMAT " rows in %s, %" JSON_INTEGER_FORMAT " malformed",
-                             member_string(source, "name"), member_int(source, "rows"), duration_text(source, duration),
+                        line(o, style, key, "%-9s read: %" JSON_INTEGER_FORMAT " row%s in %s, %" JSON_INTEGER_FORMAT " malformed",
+                             member_string(source, "name"), rows, PLURAL(rows), duration_text(source, duration),
                              member_int(source, "malformed"));
                 else
                         line(o, style, key, "%-9s %s%s%s", member_string(source, "name"), result, reason[0] ? ": " : "", reason);
@@ -97,7 +99,7 @@ static void print_clients(const struct options *o, json_t *clients) {
         json_int_t connections = member_int(clients, "refusedConnections"), messages = member_int(clients, "refusedMessages"),
                 overruns = member_int(clients, "overruns");
 
-        line(o, STYLE_PLAIN, "Clients", "%" JSON_INTEGER_FORMAT " connected, %" JSON_INTEGER_FORMAT " of them monitor",
+        line(o, STYLE_PLAIN, "Clients", "%" JSON_INTEGER_FORMAT " connected, %" JSON_INTEGER_FORMAT " monitoring",
              member_int(clients, "connected"), member_int(clients, "monitors"));
         if (connections > 0 || messages > 0 || overruns > 0)
                 line(o, STYLE_PLAIN, NULL, "refused: %" JSON_INTEGER_FORMAT " connections, %" JSON_INTEGER_FORMAT
@@ -108,11 +110,13 @@ static void print_journal(const struct options *o, json_t *journal) {
         json_int_t lost = member_int(journal, "lost");
 
         line(o, lost > 0 ? STYLE_TROUBLE : STYLE_PLAIN, "Journal",
-             "%" JSON_INTEGER_FORMAT " entries sent, %" JSON_INTEGER_FORMAT " queued, %" JSON_INTEGER_FORMAT " lost",
+             "%" JSON_INTEGER_FORMAT " sent, %" JSON_INTEGER_FORMAT " queued, %" JSON_INTEGER_FORMAT " lost",
              member_int(journal, "sent"), member_int(journal, "queued"), lost);
 }
 
 static void print_status(const struct options *o, json_t *status) {
+        json_int_t endpoints = member_int(status, "endpoints"), associations = member_int(status, "associations");
+
         line(o, STYLE_PLAIN, "sctpmond", "%s, running since %s", member_string(status, "version"), member_string(status, "startedAt"));
         line(o, STYLE_PLAIN, "Processes", "server %" JSON_INTEGER_FORMAT ", scanner %" JSON_INTEGER_FORMAT,
              member_int(status, "pid"), member_int(status, "scannerPid"));
@@ -125,8 +129,8 @@ static void print_status(const struct options *o, json_t *status) {
         }
         if (json_object_get(status, "netns"))
                 line(o, STYLE_PLAIN, "Namespace", "inode:%" JSON_INTEGER_FORMAT, member_int(status, "netns"));
-        line(o, STYLE_PLAIN, "Watched", "%" JSON_INTEGER_FORMAT " endpoints, %" JSON_INTEGER_FORMAT " associations",
-             member_int(status, "endpoints"), member_int(status, "associations"));
+        line(o, STYLE_PLAIN, "Watched", "%" JSON_INTEGER_FORMAT " endpoint%s, %" JSON_INTEGER_FORMAT " association%s",
+             endpoints, PLURAL(endpoints), associations, PLURAL(associations));
         print_scan(o, status);
         print_sources(o, json_object_get(status, "sources"));
         print_complaints(o, json_object_get(status, "complaints"));
