@@ -122,7 +122,7 @@ static const char *parameter(const struct varlink_reply *reply, const char *name
         return json_string_value(json_object_get(reply->parameters, name)) ?: "(it does not say)";
 }
 
-enum code source_say_error(const struct varlink_reply *reply) {
+enum code source_say_error(const struct options *o, const struct varlink_reply *reply) {
         const char *error = reply->error;
         json_t *lost;
 
@@ -132,7 +132,8 @@ enum code source_say_error(const struct varlink_reply *reply) {
                 return CODE_NOT_AVAILABLE;
         }
         if (strcmp(error, INTERFACE "NamespaceNotFound") == 0) {
-                say("sctpmond knows no network namespace %s. Those with a name: ip netns list", parameter(reply, "netns"));
+                say("sctpmond watches no network namespace %s. Those with a name: ip netns list", o->netns ?: parameter(reply, "netns"));
+                say("What the kernel says in one that is not watched: ip netns exec NAME sctpctl eps --raw");
                 return CODE_NOT_THERE;
         }
         if (strcmp(error, INTERFACE "NoSnapshot") == 0) {
@@ -177,7 +178,7 @@ static enum code ask(const struct options *o, struct varlink_client *c, const ch
         if (r < 0)
                 return source_say_failure(o, r);
         if (reply.error)
-                return source_say_error(&reply);
+                return source_say_error(o, &reply);
         if (!reply.parameters)
                 return source_say_failure(o, -EBADMSG);
         *ret = json_incref(reply.parameters);
@@ -218,7 +219,7 @@ static enum code list_from_daemon(const struct options *o, struct varlink_client
                 if (r < 0)
                         return source_say_failure(o, r);
                 if (reply.error)
-                        return source_say_error(&reply);
+                        return source_say_error(o, &reply);
 
                 object = json_object_get(reply.parameters, l->member);
                 if (json_is_object(object)) {

@@ -47,4 +47,4 @@ int source_connect(const struct options *o, struct varlink_client **ret);
 void source_say_no_daemon(const struct options *o, int error, const char *instead);
 /* Says that a conversation failed: an errno of varlink_client_receive(), or the error in a reply. */
 enum code source_say_failure(const struct options *o, int error);
-enum code source_say_error(const struct varlink_reply *reply);
+enum code source_say_error(const struct options *o, const struct varlink_reply *reply);

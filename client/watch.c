@@ -151,7 +151,7 @@ static enum code end_of_call(struct watch *w, const struct varlink_reply *reply)
         const char *name = reply->error ? strrchr(reply->error, '.') : NULL;
 
         if (!w->was_ready)
-                return reply->error ? source_say_error(reply) : source_say_failure(w->options, -ECONNRESET);
+                return reply->error ? source_say_error(w->options, reply) : source_say_failure(w->options, -ECONNRESET);
         if (name && strcmp(name, ".Overrun") == 0)
                 text = plain_format("%" JSON_INTEGER_FORMAT " changes were lost, because this was read too slowly",
                                     member_int(reply->parameters, "lost"));
