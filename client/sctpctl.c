@@ -16,6 +16,8 @@
 #define OUTPUT_BUFFER_BYTES (64u * 1024u)
 /* A name of so few wrong letters was probably meant. */
 #define MISSPELLING_MAX 2u
+/* So does the beginning of one, of so many letters. */
+#define ABBREVIATION_MIN 3u
 
 enum group {
         FOR_ALL = 1 << 0,
@@ -72,13 +74,13 @@ static const struct option_text {
         { "netns", "WHICH", "In this network namespace: all, host, NAME, pid:N, inode:N", OPTION_NETNS, FOR_LISTS },
         { "wide", NULL, "All columns, nothing cut to fit the terminal", OPTION_WIDE, FOR_TABLES },
         { "raw", NULL, "The kernel's own table, unchanged", OPTION_RAW, FOR_TABLES },
-        { "root", "DIR", "Of a saved tree with proc/net/sctp in it", OPTION_ROOT, FOR_TABLES },
+        { "root", "DIR", "Read a saved tree that has proc/net/sctp in it", OPTION_ROOT, FOR_TABLES },
         { "json", "pretty|short|off", "Print JSON", OPTION_JSON, FOR_ALL },
         { NULL, NULL, "JSON, pretty on a terminal", 'j', FOR_ALL },
         { "no-legend", NULL, "No header and no totals", OPTION_NO_LEGEND, FOR_ALL },
         { "no-pager", NULL, "Not through a pager", OPTION_NO_PAGER, FOR_ALL },
         { "color", "auto|always|never", "Colour, for what is in trouble", OPTION_COLOR, FOR_ALL },
-        { "socket", "PATH", "Of sctpmond (" SCTPCTL_SOCKET ")", OPTION_SOCKET, FOR_ALL },
+        { "socket", "PATH", "Where sctpmond listens (" SCTPCTL_SOCKET ")", OPTION_SOCKET, FOR_ALL },
         { "help", NULL, "This text", 'h', FOR_ALL },
         { "version", NULL, "The version", OPTION_VERSION, FOR_ALL },
 };
@@ -142,6 +144,19 @@ static enum code help(const struct verb *verb) {
         return CODE_DONE;
 }
 
+/* The kernel, ss(8) and RFC 9260 write states in capitals, the RFC with hyphens. */
+static char fold(char c) {
+        return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
+}
+
+static bool is_name(const char *name, const char *word) {
+        while (*name && *name == fold(*word)) {
+                name++;
+                word++;
+        }
+        return *name == *word;
+}
+
 /* How many letters must be put in, taken out or changed to make `b` of `a`. */
 static unsigned misspelling(const char *a, const char *b) {
         unsigned row[32];
@@ -157,7 +172,7 @@ static unsigned misspelling(const char *a, const char *b) {
                 for (size_t j = 0; j < n; j++) {
                         unsigned above = row[j + 1];
 
-                        row[j + 1] = MIN(MIN(above, row[j]) + 1, diagonal + (a[i] != b[j]));
+                        row[j + 1] = MIN(MIN(above, row[j]) + 1, diagonal + (fold(a[i]) != b[j]));
                         diagonal = above;
                 }
         }
@@ -171,8 +186,14 @@ struct guess {
 };
 
 static void guess_name(struct guess *g, const char *name) {
-        unsigned distance = misspelling(g->word, name);
+        size_t length = strlen(g->word);
+        unsigned distance;
 
+        /* "LISTEN" */
+        if (length >= ABBREVIATION_MIN && strncasecmp(g->word, name, length) == 0)
+                distance = 1;
+        else
+                distance = misspelling(g->word, name);
         if (distance > MISSPELLING_MAX || (g->name && distance >= g->distance) || distance >= strlen(name))
                 return;
         g->name = name;
@@ -391,26 +412,26 @@ static enum code parse_arguments(struct arguments *a, int argc, char **argv) {
         return CODE_DONE;
 }
 
-static enum code check_state(const struct verb *verb, const char *state) {
-        struct guess guess = { .word = state };
+static enum code check_state(struct arguments *a, const struct verb *verb) {
+        struct guess guess = { .word = a->state };
         char all[256] = "";
 
         for (int i = 0; verb->state_name(i); i++) {
                 const char *name = verb->state_name(i);
 
-                if (strcmp(name, state) == 0)
-                        return CODE_DONE;
+                if (is_name(name, a->state))
+                        return filter_set(a, "state", json_string(name)) < 0 ? say_out_of_memory() : CODE_DONE;
                 guess_name(&guess, name);
                 snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i > 0 ? ", " : "", name);
         }
-        say("--state=%s: expected one of %s.", state, all);
+        say("--state=%s: expected one of %s.", a->state, all);
         if (guess.name)
                 say("Did you mean \"%s\"?", guess.name);
         return CODE_USAGE;
 }
 
 /* Options that do not go with this verb, or with each other. */
-static enum code check_arguments(const struct arguments *a, const struct verb *verb) {
+static enum code check_arguments(struct arguments *a, const struct verb *verb) {
         const struct options *o = a->options;
         unsigned foreign = a->groups & ~(verb->groups | FOR_ALL);
         const char *with = NULL;
@@ -432,7 +453,7 @@ static enum code check_arguments(const struct arguments *a, const struct verb *v
                 say("--root= is for a saved tree: not together with %s.", with);
                 return CODE_USAGE;
         }
-        return a->state ? check_state(verb, a->state) : CODE_DONE;
+        return a->state ? check_state(a, verb) : CODE_DONE;
 }
 
 static bool want_color(const char *word, bool terminal) {
@@ -454,6 +475,10 @@ static enum code run(struct options *o, int argc, char **argv) {
         if (a.version) {
                 printf("sctpctl " PACKAGE_VERSION "\n");
                 return CODE_DONE;
+        }
+        if (optind < argc && strcmp(argv[optind], "help") == 0) {
+                a.help = true;
+                optind++;
         }
         if (optind < argc) {
                 for (size_t i = 0; i < ELEMENTS(verbs); i++)

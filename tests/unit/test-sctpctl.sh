@@ -153,6 +153,7 @@ matches "assocs --port" 1 assocs --root="$scratch/server" --port=38343
 matches "assocs --peer" 5 assocs --root="$scratch/server" --peer=10.0.1.1
 matches "assocs --peer with port" 1 assocs --root="$scratch/server" --peer='[fd00:1::1]:49985'
 matches "assocs --state" 1 assocs --root="$scratch/down" --state=cookie_wait
+matches "assocs --state as RFC 9260 writes it" 1 assocs --root="$scratch/down" --state=COOKIE-WAIT
 matches "assocs, two filters" 1 assocs --root="$scratch/down" --state=established --port=5007
 run eps --root="$scratch/server" --port=9 --json=short
 [ "$(cat "$scratch/out")" = "[]" ]
@@ -174,6 +175,12 @@ for verb in "" eps assocs stats status; do
         grep -q -- --json "$scratch/out"
         result $? "sctpctl $verb --help"
 done
+run help
+grep -q "sctpctl VERB --help" "$scratch/out"
+result $? "sctpctl help"
+run help assocs
+grep -q -- --watch "$scratch/out"
+result $? "sctpctl help assocs"
 run --version
 expect "--version" 0
 usage 'Did you mean "assocs"' asocs
@@ -188,6 +195,7 @@ usage "needs a value" eps --port
 usage "takes no value" eps --wide=1
 usage "ADDR:PORT" assocs --peer=host
 usage 'Did you mean "listening"' eps --state=listning
+usage 'Did you mean "listening"' eps --state=LISTEN
 usage "expected one of closed, cookie_wait" assocs --state=listening
 usage "no option --watch" eps --watch
 usage "no option --peer" eps --peer=::1
@@ -281,7 +289,7 @@ stop
 
 start <<<'{"error":"io.sctpmon.Monitor.NamespaceNotFound","parameters":{"netns":"blue"}}'
 run eps --netns=blue --socket="$scratch/socket"
-says "no such namespace" 4 "blue"
+says "no such namespace" 4 "no network namespace blue"
 stop
 
 start <<<"{\"parameters\":{\"endpoint\":{\"localPort\":1,\"localAddresses\":[\"$(printf '\\u001b]0;owned\\u0007')\"],\"state\":\"\\u009b2J\\u0000\"}},\"continues\":true}
