@@ -487,7 +487,7 @@ static void draw_foot(const struct view *v) {
         _cleanup_free_ char *text = NULL;
         size_t last = MIN(v->top + rows_shown(), v->n_rows);
 
-        text = plain_format("q quit   Up Down PgUp PgDn Home End   %zu-%zu of %zu", MIN(v->top + 1, v->n_rows), last, v->n_rows);
+        text = plain_format("q quit   Up Down PgUp PgDn Home End scroll   %zu-%zu of %zu", MIN(v->top + 1, v->n_rows), last, v->n_rows);
         put_line(LINES - 1, A_DIM, text ?: "");
 }
 
