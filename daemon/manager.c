@@ -384,9 +384,14 @@ int manager_run(const struct manager_start *start) {
 
         r = manager_setup(&m);
         if (r >= 0)
-                r = journal_new(start->state_path, &m.journal);
+                r = start->journal_sender ?
+                        journal_new_with(start->journal_sender, start->journal_userdata, JOURNAL_QUEUE_MAX,
+                                         JOURNAL_GRACE_USEC, start->state_path, &m.journal) :
+                        journal_new(start->state_path, &m.journal);
         if (r >= 0)
                 r = server_new(m.event, &m.server);
+        if (r >= 0 && start->strict)
+                server_set_strict(m.server, true);
         if (r >= 0)
                 r = service_register(&m);
         if (r >= 0)

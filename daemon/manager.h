@@ -52,6 +52,10 @@ struct manager_start {
         pid_t scanner_pid;
         int scanner_fd;                         /* these two are taken over, also on failure */
         int listen_fd;
+        /* For tests: where journal entries go instead, and whether each reply is checked against the interface. */
+        journal_sender journal_sender;
+        void *journal_userdata;
+        bool strict;
 };
 
 /* Runs until the process is told to stop. -EPIPE: the scanner ended, both are to be started anew. */

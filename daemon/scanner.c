@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -105,13 +104,17 @@ static int scanner_main(int fd, struct snapshot *previous) {
         return r < 0 && r != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static void close_others(int fd) {
-        if (fd > 3)
-                (void) close_range(3, (unsigned) fd - 1, 0);
-        (void) close_range((unsigned) fd + 1, ~0U, 0);
+/* All but stdin, stdout, stderr and these two. */
+static void close_others(int a, int b) {
+        const int kept[] = { STDERR_FILENO, MIN(a, b), MAX(a, b) };
+
+        for (size_t i = 1; i < ELEMENTS(kept); i++)
+                if (kept[i] > kept[i - 1] + 1)
+                        (void) close_range((unsigned) kept[i - 1] + 1, (unsigned) kept[i] - 1, 0);
+        (void) close_range((unsigned) MAX(kept[2], STDERR_FILENO) + 1, ~0U, 0);
 }
 
-int scanner_start(const struct snapshot *previous, pid_t *ret_pid, int *ret_fd) {
+int scanner_start(struct snapshot *previous, pid_t *ret_pid, int *ret_fd) {
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
         int pair[2];
         pid_t pid;
@@ -125,22 +128,15 @@ int scanner_start(const struct snapshot *previous, pid_t *ret_pid, int *ret_fd) 
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                struct snapshot *own = NULL;
-
                 (void) prctl(PR_SET_NAME, "sctpmond-scan");
                 /* A terminal's Ctrl-C is the server's to handle. */
                 (void) signal(SIGINT, SIG_IGN);
                 (void) signal(SIGHUP, SIG_IGN);
                 if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                         _exit(EXIT_FAILURE);
-                if (previous) {
-                        int fd = fcntl(snapshot_fd(previous), F_DUPFD_CLOEXEC, 3);
-
-                        if (fd >= 0)
-                                (void) snapshot_map(fd, &own);
-                }
-                close_others(theirs);
-                _exit(scanner_main(theirs, own));
+                close_others(theirs, previous ? snapshot_fd(previous) : theirs);
+                /* Its mapping came along with the fork. */
+                _exit(scanner_main(theirs, snapshot_ref(previous)));
         }
 
         *ret_pid = pid;

@@ -10,7 +10,7 @@
 
 /* Forks the scanner. `previous` (may be NULL) is the scan it starts from; the caller's reference stays
  * the caller's. Call it before any thread is started and any other descriptor is opened. */
-int scanner_start(const struct snapshot *previous, pid_t *ret_pid, int *ret_fd);
+int scanner_start(struct snapshot *previous, pid_t *ret_pid, int *ret_fd);
 
 /* Asks for a scan that begins now. */
 int scanner_ask(int fd, uint64_t serial);

@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "builder.h"
+#include "varlink.h"
+
+/* The test plays the scanner, with the scanner's own ways of answering. */
+#include "../../daemon/scanner.c"
+#include "../../daemon/manager.h"
+
+/* The server process in a process of its own, at work for this test: the test is its scanner, its journald
+ * and its clients, and the interface file is the judge of each reply. */
+
+#define LONG_USEC (60 * USEC_PER_SEC)
+#define SCAN_WAIT_USEC (200 * USEC_PER_MSEC)
+
+struct world {
+        char directory[64], socket_path[96], state_path[96];
+        struct config config;
+        pid_t pid;
+        struct scanner scanner;         /* our end */
+        int journal_fd;                 /* entries come here */
+};
+
+static int send_entry(const char *entry, size_t size, void *userdata) {
+        return send(*(int *) userdata, entry, size, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int read_config(const void *userdata, struct config *ret) {
+        (void) userdata;
+        (void) ret;
+        return -EINVAL;
+}
+
+static int listen_at(const char *path) {
+        struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        strcpy(sa.sun_path, path);
+        assert_int_equal(bind(fd, (struct sockaddr *) &sa, sizeof(sa)), 0);
+        assert_int_equal(listen(fd, 100), 0);
+        return fd;
+}
+
+static void start(struct world *w, struct snapshot *restored) {
+        int scanner[2], journal[2], listen_fd = listen_at(w->socket_path);
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, scanner), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, journal), 0);
+        w->pid = fork();
+        assert_true(w->pid >= 0);
+        if (w->pid == 0) {
+                struct manager_start s = {
+                        .config = w->config,
+                        .read_config = read_config,
+                        .state_path = w->state_path,
+                        .restored = restored,
+                        .scanner_fd = scanner[1],
+                        .listen_fd = listen_fd,
+                        .journal_sender = send_entry,
+                        .journal_userdata = &journal[1],
+                        .strict = true,
+                };
+                int r;
+
+                (void) close(scanner[0]);
+                (void) close(journal[0]);
+                s.scanner_pid = fork();
+                if (s.scanner_pid == 0) {
+                        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                        for (;;)
+                                (void) pause();
+                }
+                r = manager_run(&s);
+                (void) kill(s.scanner_pid, SIGKILL);
+                _exit(r < 0 ? 1 : 0);
+        }
+
+        (void) close(listen_fd);
+        (void) close(scanner[1]);
+        (void) close(journal[1]);
+        w->scanner = (struct scanner) { .fd = scanner[0] };
+        w->journal_fd = journal[0];
+}
+
+static int setup(void **state) {
+        struct world *w = calloc(1, sizeof(*w));
+
+        strcpy(w->directory, "/tmp/test-manager-XXXXXX");
+        if (!mkdtemp(w->directory))
+                return -1;
+        snprintf(w->socket_path, sizeof(w->socket_path), "%s/socket", w->directory);
+        snprintf(w->state_path, sizeof(w->state_path), "%s/snapshot", w->directory);
+        w->config = CONFIG_DEFAULT;
+        w->config.scan_wait_usec = SCAN_WAIT_USEC;
+        /* Scans are made when somebody asks; the timer comes once, after the test. */
+        w->config.interval_usec = 3600 * USEC_PER_SEC;
+        *state = w;
+        return 0;
+}
+
+static int teardown(void **state) {
+        struct world *w = *state;
+        int status = -1;
+
+        (void) kill(w->pid, SIGTERM);
+        if (waitpid(w->pid, &status, 0) != w->pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                return -1;
+        (void) close(w->scanner.fd);
+        (void) close(w->journal_fd);
+        (void) unlink(w->socket_path);
+        (void) unlink(w->state_path);
+        (void) rmdir(w->directory);
+        free(w);
+        return 0;
+}
+
+static uint64_t wait_for_request(const struct world *w) {
+        struct request q;
+
+        assert_int_equal(recv(w->scanner.fd, &q, sizeof(q), 0), sizeof(q));
+        return q.serial;
+}
+
+static bool request_waits(const struct world *w, int timeout_ms) {
+        struct pollfd p = { .fd = w->scanner.fd, .events = POLLIN };
+
+        return poll(&p, 1, timeout_ms) > 0;
+}
+
+/* Associations with the ids from `first` on; every `down`th one (0: none) is being shut down. */
+static struct snapshot *made_up(uint64_t serial, unsigned first, unsigned n, unsigned down) {
+        struct snapshot *s = NULL;
+        struct builder b = {};
+
+        b.head.available = true;
+        b.head.serial = serial;
+        b.head.hz = 250;
+        b.head.started_monotonic = clock_usec(CLOCK_MONOTONIC);
+        b.head.started_realtime = clock_usec(CLOCK_REALTIME);
+        b.head.sources[SOURCE_SOCK_DIAG].result = SOURCE_READ;
+        for (unsigned i = first; i < first + n; i++) {
+                struct association *a;
+                struct address *local;
+                struct path *path;
+
+                assert_int_equal(builder_add_address(&b, &local), 0);
+                *local = (struct address) { .family = AF_INET, .bytes = { 10, 0, 0, 1 } };
+                assert_int_equal(builder_add_path(&b, &path), 0);
+                path->address = (struct address) { .family = AF_INET, .primary = 1, .bytes = { 10, 1, (uint8_t) (i >> 8), (uint8_t) i } };
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                a->id = i + 1;
+                a->given = UINT64_C(1) << ASSOCIATION_ID | UINT64_C(1) << ASSOCIATION_STATE |
+                        UINT64_C(1) << ASSOCIATION_LOCAL_PORT | UINT64_C(1) << ASSOCIATION_PEER_PORT;
+                a->state = down && i % down == 0 ? ASSOCIATION_SHUTDOWN_PENDING : ASSOCIATION_ESTABLISHED;
+                a->local_port = 5000;
+                a->peer_port = (uint16_t) (6000 + (i >> 16));
+                a->local = (struct range) { (uint32_t) b.n_addresses - 1, 1 };
+                a->paths = (struct range) { (uint32_t) b.n_paths - 1, 1 };
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+static void give(const struct world *w, struct snapshot *s) {
+        assert_int_equal(answer(&w->scanner, snapshot_head(s)->serial, 0, s), 0);
+        snapshot_unref(s);
+}
+
+/* Answers the next request. */
+static uint64_t scan_next(const struct world *w, unsigned first, unsigned n, unsigned down) {
+        uint64_t serial = wait_for_request(w);
+
+        give(w, made_up(serial, first, n, down));
+        return serial;
+}
+
+static struct varlink_client *client(const struct world *w) {
+        struct varlink_client *c = NULL;
+
+        assert_int_equal(varlink_client_connect(w->socket_path, &c), 0);
+        return c;
+}
+
+static void call(struct varlink_client *c, const char *method, json_t *parameters) {
+        char full[64];
+
+        snprintf(full, sizeof(full), "io.sctpmon.Monitor.%s", method);
+        assert_int_equal(varlink_client_send(c, full, parameters, strcmp(method, "GetStatus") != 0 && strcmp(method, "GetCounters") != 0), 0);
+        json_decref(parameters);
+}
+
+static struct varlink_reply receive(struct varlink_client *c) {
+        struct varlink_reply reply = {};
+
+        assert_int_equal(varlink_client_receive(c, LONG_USEC, &reply), 0);
+        return reply;
+}
+
+/* Takes the stream to its end: how many objects, and the last reply's scan or error. */
+static unsigned receive_list(struct varlink_client *c, int64_t *ret_serial, bool *ret_stale, char error[static 64]) {
+        unsigned n = 0;
+
+        for (;;) {
+                struct varlink_reply reply = receive(c);
+                json_t *scan = json_object_get(reply.parameters, "scan");
+                bool last = !reply.continues;
+
+                n += !!json_object_get(reply.parameters, "association");
+                if (last) {
+                        *ret_serial = json_integer_value(json_object_get(scan, "serial"));
+                        *ret_stale = json_is_true(json_object_get(scan, "stale"));
+                        snprintf(error, 64, "%s", reply.error ?: "");
+                }
+                varlink_reply_done(&reply);
+                if (last)
+                        return n;
+        }
+}
+
+/* Entries of the journal, at most `n`; how many came, and how many of them say `part`. */
+static unsigned journal_entries(const struct world *w, unsigned n, const char *part, unsigned *ret_matching) {
+        static char entry[65536];
+        unsigned got = 0;
+
+        *ret_matching = 0;
+        while (got < n) {
+                struct pollfd p = { .fd = w->journal_fd, .events = POLLIN };
+                ssize_t size;
+
+                if (poll(&p, 1, LONG_USEC / USEC_PER_MSEC) <= 0)
+                        break;
+                size = recv(w->journal_fd, entry, sizeof(entry) - 1, 0);
+                assert_true(size > 0);
+                entry[size] = '\0';
+                *ret_matching += !!strstr(entry, part);
+                got++;
+        }
+
+        return got;
+}
+
+static void test_a_list_waits_for_a_look_that_begins_after_the_question(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c, *d;
+        struct snapshot *early;
+        uint64_t first, second;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        d = client(w);
+        first = wait_for_request(w);
+        give(w, made_up(first, 0, 3, 0));
+
+        /* One is under way when they ask: it began too early, the next one answers both. */
+        call(c, "ListAssociations", NULL);
+        second = wait_for_request(w);
+        early = made_up(second, 0, 4, 0);
+        call(d, "ListAssociations", NULL);
+        /* A call that needs no scan is answered when the one before it has been read. */
+        {
+                struct varlink_client *e = client(w);
+                struct varlink_reply reply;
+
+                call(e, "GetStatus", NULL);
+                reply = receive(e);
+                varlink_reply_done(&reply);
+                varlink_client_free(e);
+        }
+        give(w, early);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 4);
+        assert_int_equal(serial, second);
+        assert_false(stale);
+
+        assert_int_equal(wait_for_request(w), second + 1);
+        give(w, made_up(second + 1, 0, 5, 0));
+        assert_int_equal(receive_list(d, &serial, &stale, error), 5);
+        assert_int_equal(serial, second + 1);
+        assert_false(stale);
+
+        /* Who says that an older one will do gets it at once. */
+        call(c, "ListAssociations", json_pack("{sI}", "maxAgeMs", (json_int_t) 3600000));
+        assert_int_equal(receive_list(c, &serial, &stale, error), 5);
+        assert_int_equal(serial, second + 1);
+        assert_false(request_waits(w, 0));
+        varlink_client_free(c);
+        varlink_client_free(d);
+}
+
+static void test_a_scan_that_does_not_come(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c;
+        uint64_t asked;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        w->config.scan_timeout_usec = 2 * SCAN_WAIT_USEC;
+        start(w, NULL);
+        c = client(w);
+        asked = wait_for_request(w);
+
+        /* Nothing to serve yet. */
+        call(c, "ListAssociations", NULL);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 0);
+        assert_string_equal(error, "io.sctpmon.Monitor.NoSnapshot");
+        give(w, made_up(asked, 0, 3, 0));
+
+        /* The newest there is, and it says so. */
+        call(c, "ListAssociations", NULL);
+        asked = wait_for_request(w);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 3);
+        assert_int_equal(serial, asked - 1);
+        assert_true(stale);
+
+        /* Then it counts as stuck. */
+        for (bool told = false; !told;) {
+                struct varlink_reply reply;
+
+                call(c, "GetStatus", NULL);
+                reply = receive(c);
+                told = json_object_get(reply.parameters, "notice");
+                varlink_reply_done(&reply);
+        }
+
+        /* It comes at last, and all is well. */
+        give(w, made_up(asked, 0, 4, 0));
+        call(c, "ListAssociations", NULL);
+        assert_int_equal(scan_next(w, 0, 5, 0), asked + 1);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 5);
+        assert_false(stale);
+        call(c, "GetStatus", NULL);
+        {
+                struct varlink_reply reply = receive(c);
+
+                assert_null(json_object_get(reply.parameters, "notice"));
+                assert_int_equal(json_integer_value(json_object_get(reply.parameters, "associations")), 5);
+                varlink_reply_done(&reply);
+        }
+        varlink_client_free(c);
+}
+
+static void test_a_scan_that_fails(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c;
+        struct varlink_reply reply;
+        uint64_t asked;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        (void) scan_next(w, 0, 3, 0);
+        call(c, "ListAssociations", NULL);
+        asked = wait_for_request(w);
+        assert_int_equal(answer(&w->scanner, asked, -ENOMEM, NULL), 0);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 3);
+        assert_true(stale);
+
+        call(c, "GetStatus", NULL);
+        reply = receive(c);
+        assert_non_null(strstr(json_string_value(json_object_get(reply.parameters, "notice")), "failed"));
+        varlink_reply_done(&reply);
+        varlink_client_free(c);
+}
+
+static void test_without_sctp(void **state) {
+        struct world *w = *state;
+        struct snapshot *none = NULL;
+        struct varlink_client *c, *m;
+        struct varlink_reply reply;
+        struct builder b = {};
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        m = client(w);
+        b.head.serial = wait_for_request(w);
+        b.head.started_monotonic = clock_usec(CLOCK_MONOTONIC);
+        strcpy(b.head.reason, "It is forbidden.");
+        strcpy(b.head.advice, "Allow it.");
+        assert_int_equal(builder_finish(&b, &none), 0);
+        give(w, none);
+
+        call(c, "ListEndpoints", json_pack("{sI}", "maxAgeMs", (json_int_t) 3600000));
+        reply = receive(c);
+        assert_string_equal(reply.error, "io.sctpmon.Monitor.SctpNotAvailable");
+        assert_string_equal(json_string_value(json_object_get(reply.parameters, "reason")), "It is forbidden.");
+        assert_string_equal(json_string_value(json_object_get(reply.parameters, "advice")), "Allow it.");
+        varlink_reply_done(&reply);
+
+        /* A subscriber waits for it to appear, and what there is then is news. */
+        call(m, "Monitor", NULL);
+        reply = receive(m);
+        assert_true(json_is_true(json_object_get(reply.parameters, "ready")));
+        varlink_reply_done(&reply);
+        call(c, "ListAssociations", NULL);
+        (void) scan_next(w, 0, 1, 0);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 1);
+        call(c, "ListAssociations", NULL);
+        (void) scan_next(w, 0, 2, 0);
+        reply = receive(m);
+        assert_non_null(json_object_get(reply.parameters, "change"));
+        varlink_reply_done(&reply);
+        varlink_client_free(c);
+        varlink_client_free(m);
+}
+
+/* The numbers to design for: 50,000 associations, 10,000 changes in one interval, nothing lost. */
+static void test_the_full_size(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c, *m;
+        unsigned ups = 0, downs = 0, present = 0, matching;
+        bool ready = false, stale;
+        char error[64];
+        int64_t serial;
+
+        start(w, NULL);
+        c = client(w);
+        m = client(w);
+        (void) scan_next(w, 0, 50000, 0);
+        call(m, "Monitor", NULL);
+        while (!ready) {
+                struct varlink_reply reply = receive(m);
+
+                present += !!json_object_get(reply.parameters, "association");
+                ready = json_is_true(json_object_get(reply.parameters, "ready"));
+                varlink_reply_done(&reply);
+        }
+        assert_int_equal(present, 50000);
+
+        call(c, "ListAssociations", NULL);
+        (void) scan_next(w, 5000, 50000, 0);
+        while (ups + downs < 10000) {
+                struct varlink_reply reply = receive(m);
+                json_t *change = json_object_get(reply.parameters, "change");
+                const char *type = json_string_value(json_object_get(change, "type"));
+
+                assert_null(reply.error);
+                assert_non_null(type);
+                ups += strcmp(type, "association_up") == 0;
+                downs += strcmp(type, "association_down") == 0;
+                varlink_reply_done(&reply);
+        }
+        assert_int_equal(ups, 5000);
+        assert_int_equal(downs, 5000);
+        assert_int_equal(journal_entries(w, 1 + 10000, "SCTP_NEW_STATE=closed", &matching), 1 + 10000);
+        assert_int_equal(matching, 5000);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 50000);
+        varlink_client_free(c);
+        varlink_client_free(m);
+}
+
+/* Changes while the present state is still being sent come after it, none lost. */
+static void test_changes_while_the_present_is_sent(void **state) {
+        struct world *w = *state;
+        unsigned present = 0, changes = 0;
+        struct varlink_client *c, *m;
+        bool ready = false, stale;
+        char error[64];
+        int64_t serial;
+
+        start(w, NULL);
+        c = client(w);
+        m = client(w);
+        (void) scan_next(w, 0, 20000, 0);
+        call(m, "Monitor", NULL);
+        {
+                /* It has begun, and is far from its end: nothing more is read for now. */
+                struct varlink_reply reply = receive(m);
+
+                present++;
+                varlink_reply_done(&reply);
+        }
+        for (unsigned i = 1; i <= 3; i++) {
+                call(c, "ListAssociations", json_pack("{s{sI}}", "filter", "port", (json_int_t) 1));
+                (void) scan_next(w, i, 20000, 0);
+                assert_int_equal(receive_list(c, &serial, &stale, error), 0);
+        }
+        while (changes < 6) {
+                struct varlink_reply reply = receive(m);
+
+                assert_null(reply.error);
+                if (json_object_get(reply.parameters, "association")) {
+                        assert_false(ready);
+                        present++;
+                }
+                ready |= json_is_true(json_object_get(reply.parameters, "ready"));
+                if (json_object_get(reply.parameters, "change")) {
+                        assert_true(ready);
+                        changes++;
+                }
+                varlink_reply_done(&reply);
+        }
+        assert_int_equal(present, 20000);
+        varlink_client_free(c);
+        varlink_client_free(m);
+}
+
+/* A reader that stops keeps its snapshot alive, but not for as long as it likes. */
+static void test_slow_readers_do_not_pile_up_snapshots(void **state) {
+        struct varlink_client *slow[HOLD_SNAPSHOTS_MAX + 3], *c;
+        struct world *w = *state;
+        unsigned ended = 0;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        (void) scan_next(w, 0, 20000, 0);
+        for (size_t i = 0; i < ELEMENTS(slow); i++) {
+                struct varlink_reply reply;
+
+                slow[i] = client(w);
+                call(slow[i], "ListAssociations", NULL);
+                (void) scan_next(w, 0, 20000, 0);
+                reply = receive(slow[i]);
+                varlink_reply_done(&reply);
+        }
+        call(c, "ListAssociations", NULL);
+        (void) scan_next(w, 0, 20000, 0);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 20000);
+
+        for (size_t i = 0; i < ELEMENTS(slow); i++) {
+                unsigned n = receive_list(slow[i], &serial, &stale, error);
+
+                if (error[0] != '\0') {
+                        /* The oldest ones, and what was lost is counted. */
+                        assert_string_equal(error, "io.sctpmon.Monitor.Overrun");
+                        assert_true(n < 19999);
+                        assert_int_equal(i, ended);
+                        ended++;
+                } else
+                        assert_int_equal(n, 19999);
+                varlink_client_free(slow[i]);
+        }
+        assert_int_equal(ended, ELEMENTS(slow) - HOLD_SNAPSHOTS_MAX);
+        varlink_client_free(c);
+}
+
+/* What the last daemon had reported is the measure of what is new. */
+static void test_after_a_restart(void **state) {
+        struct snapshot *restored = made_up(41, 0, 10, 0), *saved = NULL;
+        struct world *w = *state;
+        unsigned matching;
+
+        start(w, restored);
+        snapshot_unref(restored);
+        /* Serials go on. */
+        assert_int_equal(scan_next(w, 2, 10, 0), 42);
+        /* That SCTP is there, two ends, two beginnings. */
+        assert_int_equal(journal_entries(w, 5, "SCTP_NEW_STATE=closed", &matching), 5);
+        assert_int_equal(matching, 2);
+        for (unsigned i = 0; snapshot_load(w->state_path, &saved) < 0; i++) {
+                assert_true(i < LONG_USEC / USEC_PER_MSEC);
+                (void) usleep(USEC_PER_MSEC);
+        }
+        assert_int_equal(snapshot_head(saved)->serial, 42);
+        assert_int_equal(snapshot_associations(saved)->id, 3);
+        snapshot_unref(saved);
+}
+
+static void test_the_first_look_is_no_news(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c;
+        unsigned matching;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        (void) scan_next(w, 0, 10, 0);
+        call(c, "ListAssociations", NULL);
+        (void) scan_next(w, 0, 10, 3);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 10);
+        /* That SCTP is there, and the four that changed since. */
+        assert_int_equal(journal_entries(w, 5, "SCTP_NEW_STATE=shutdown_pending", &matching), 5);
+        assert_int_equal(matching, 4);
+        varlink_client_free(c);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        static const struct CMUnitTest tests[] = {
+                TEST(test_a_list_waits_for_a_look_that_begins_after_the_question),
+                TEST(test_a_scan_that_does_not_come),
+                TEST(test_a_scan_that_fails),
+                TEST(test_without_sctp),
+                TEST(test_the_full_size),
+                TEST(test_changes_while_the_present_is_sent),
+                TEST(test_slow_readers_do_not_pile_up_snapshots),
+                TEST(test_after_a_restart),
+                TEST(test_the_first_look_is_no_news),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
