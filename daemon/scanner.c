@@ -106,12 +106,15 @@ static int scanner_main(int fd, struct snapshot *previous) {
 
 /* All but stdin, stdout, stderr and these two. */
 static void close_others(int a, int b) {
-        const int kept[] = { STDERR_FILENO, MIN(a, b), MAX(a, b) };
+        const int kept[] = { MIN(a, b), MAX(a, b) };
+        int next = STDERR_FILENO + 1;
 
-        for (size_t i = 1; i < ELEMENTS(kept); i++)
-                if (kept[i] > kept[i - 1] + 1)
-                        (void) close_range((unsigned) kept[i - 1] + 1, (unsigned) kept[i] - 1, 0);
-        (void) close_range((unsigned) MAX(kept[2], STDERR_FILENO) + 1, ~0U, 0);
+        for (size_t i = 0; i < ELEMENTS(kept); i++) {
+                if (kept[i] > next)
+                        (void) close_range((unsigned) next, (unsigned) kept[i] - 1, 0);
+                next = MAX(next, kept[i] + 1);
+        }
+        (void) close_range((unsigned) next, ~0U, 0);
 }
 
 int scanner_start(struct snapshot *previous, pid_t *ret_pid, int *ret_fd) {
@@ -135,8 +138,8 @@ int scanner_start(struct snapshot *previous, pid_t *ret_pid, int *ret_fd) {
                 if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                         _exit(EXIT_FAILURE);
                 close_others(theirs, previous ? snapshot_fd(previous) : theirs);
-                /* Its mapping came along with the fork. */
-                _exit(scanner_main(theirs, snapshot_ref(previous)));
+                /* The fork made a copy of the mapping, and of the caller's reference. */
+                _exit(scanner_main(theirs, previous));
         }
 
         *ret_pid = pid;

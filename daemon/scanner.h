@@ -8,8 +8,8 @@
 /* The scanner process: it alone reads the kernel, may block there, and takes nothing from the server
  * but a serial number. Each look comes back as one sealed memfd. */
 
-/* Forks the scanner. `previous` (may be NULL) is the scan it starts from; the caller's reference stays
- * the caller's. Call it before any thread is started and any other descriptor is opened. */
+/* Forks the scanner. `previous` (may be NULL) is the scan it starts from, of which the caller has the only
+ * reference, and keeps it. Call it before any thread is started and any other descriptor is opened. */
 int scanner_start(struct snapshot *previous, pid_t *ret_pid, int *ret_fd);
 
 /* Asks for a scan that begins now. */
