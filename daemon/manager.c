@@ -104,13 +104,16 @@ int manager_get_snapshot(struct manager *m, struct call *call, uint64_t max_age_
         return m->asked == 0 ? ask(m) : 0;
 }
 
+/* Without the scanner this process is of no use: both are to be started anew. */
 static int ask(struct manager *m) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
         int r;
 
         r = scanner_ask(m->scanner_fd, m->serial + 1);
-        if (r < 0)
-                return r;
+        if (r < 0) {
+                log_error("cannot ask the scanner for a scan: %s", strerror(-r));
+                return sd_event_exit(m->event, r);
+        }
 
         m->serial++;
         m->asked = now;
@@ -172,14 +175,21 @@ static void report_complaints(const struct snapshot *before, const struct snapsh
                 log_warning("/proc/net/sctp/%s line %u passed over: %s", c[i].file, c[i].line, c[i].text);
 }
 
-static void notify_status(const struct manager *m) {
+/* Callers decide how often a scan is made; service managers are told of each change only. */
+static void notify_status(struct manager *m) {
         const struct snapshot_head *head = snapshot_head(m->current);
+        char status[sizeof(m->status)];
 
         if (!head->available)
-                (void) sd_notifyf(false, "STATUS=Waiting for SCTP: %s", head->reason);
+                snprintf(status, sizeof(status), "Waiting for SCTP: %s", head->reason);
         else
-                (void) sd_notifyf(false, "STATUS=Watching %u endpoints and %u associations in network namespace %" PRIu64,
-                                  head->n_endpoints, head->n_associations, head->netns);
+                snprintf(status, sizeof(status), "Watching %u endpoints and %u associations in network namespace %" PRIu64,
+                         head->n_endpoints, head->n_associations, head->netns);
+        if (strcmp(status, m->status) == 0)
+                return;
+
+        (void) sd_notifyf(false, "STATUS=%s", status);
+        strcpy(m->status, status);
 }
 
 struct journal_walk {
@@ -189,29 +199,34 @@ struct journal_walk {
 
 static int journal_one(const struct change *c, void *userdata) {
         struct journal_walk *w = userdata;
-        int r;
 
         w->any = true;
-        r = journal_change(w->journal, c);
-        /* Full: counted, and said by the journal itself. */
-        return r == -ENOBUFS ? 0 : r;
+        /* What it cannot take it counts as lost, and says so. */
+        (void) journal_change(w->journal, c);
+        return 0;
 }
 
-/* A new snapshot: everything that follows from it. Takes it over. */
-static int manager_install(struct manager *m, struct snapshot *s) {
+/* A new snapshot: everything that follows from it. Takes it over, also on failure: then it is as if it had
+ * not come, and the next one tells what changed. */
+static int manager_install(struct manager *m, struct snapshot *taken) {
+        _cleanup_(snapshot_unref_p) struct snapshot *s = taken;
         struct snapshot *before = m->current;
         struct journal_walk w = { .journal = m->journal };
-        int r = 0;
+        int r;
 
         report_availability(m, before ? snapshot_head(before) : NULL, snapshot_head(s));
         report_complaints(before, s);
 
-        /* Without SCTP nothing can be said of what was there: what was reported last stays the measure. */
+        /* Without SCTP nothing can be said of what was there: what was reported last stays the measure. Where
+         * it was never there, what there is when it appears is new. */
         if (snapshot_head(s)->available) {
-                if (m->reported) {
-                        r = changes_find(m->reported, s, false, journal_one, &w);
-                        if (r >= 0)
-                                r = monitor_tell(&m->monitors, m->reported, s);
+                struct snapshot *measure = m->reported ?: before;
+
+                if (measure) {
+                        r = changes_find(measure, s, false, journal_one, &w);
+                        if (r < 0)
+                                return r;
+                        monitor_tell(&m->monitors, measure, s);
                 }
                 if (!m->reported || w.any)
                         (void) journal_checkpoint(m->journal, s);
@@ -219,11 +234,11 @@ static int manager_install(struct manager *m, struct snapshot *s) {
                 m->reported = snapshot_ref(s);
         }
 
-        m->current = s;
+        m->current = steal_ptr(s);
         snapshot_unref(before);
-        hold_limit(&m->holds, s);
+        hold_limit(&m->holds, m->current);
         notify_status(m);
-        return r;
+        return 0;
 }
 
 static int serve_waits(struct manager *m) {
@@ -261,14 +276,13 @@ static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *us
 
         (void) sd_event_source_set_enabled(m->stuck_timer, SD_EVENT_OFF);
         m->notice[0] = '\0';
+        if (error == 0) {
+                cpu = snapshot_head(s)->cpu_usec;
+                error = manager_install(m, s);
+        }
         if (error < 0) {
                 snprintf(m->notice, sizeof(m->notice), "the last scan failed: %s", strerror(-error));
                 log_error("%s", m->notice);
-        } else {
-                cpu = snapshot_head(s)->cpu_usec;
-                r = manager_install(m, s);
-                if (r < 0)
-                        log_error("cannot tell what changed: %s", strerror(-r));
         }
         set_scan_timer(m, cpu);
         m->asked = 0;

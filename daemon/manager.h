@@ -39,6 +39,7 @@ struct manager {
         uint64_t started;                       /* realtime */
         uint64_t effective_interval;            /* usec */
         char notice[256];                       /* what is not as it should be; empty when all is well */
+        char status[320];                       /* as the service manager last heard it */
 };
 
 /* What the process was started with. */

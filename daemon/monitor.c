@@ -57,27 +57,29 @@ static json_t *reply_to(const struct change *c) {
         return json_pack("{so}", "change", json_change(c));
 }
 
-static int notify(struct monitor *m, struct message *message) {
-        int r = m->lost > 0 ? -ENOBUFS : call_notify_message(m->call, message);
+/* NULL when out of memory. Takes the reply over. */
+static struct message *message_of(json_t *reply) {
+        struct message *m = NULL;
 
+        return reply && message_new(reply, &m) >= 0 ? m : NULL;
+}
+
+/* `message` is NULL if there was no memory for it. */
+static void notify(struct monitor *m, struct message *message) {
         /* After the first lost one nothing more is sent: the subscriber must not take a gap for calm. */
-        if (r == -ENOBUFS) {
+        if (m->lost > 0 || !message || call_notify_message(m->call, message) < 0)
                 m->lost++;
-                r = 0;
-        }
-
-        return r;
 }
 
 static int tell_one(const struct change *c, void *userdata) {
         _cleanup_(message_unref_p) struct message *message = NULL;
         struct monitor *m = userdata;
-        int r;
 
-        if (!wants(m, c))
-                return 0;
-        r = message_new(reply_to(c), &message);
-        return r < 0 ? r : notify(m, message);
+        if (wants(m, c)) {
+                message = message_of(reply_to(c));
+                notify(m, message);
+        }
+        return 0;
 }
 
 static json_t *scan_reply(const struct snapshot *s) {
@@ -154,25 +156,19 @@ static int tell_all(const struct change *c, void *userdata) {
         _cleanup_(message_unref_p) struct message *message = NULL;
         struct monitor_list *monitors = userdata;
         struct monitor *m;
-        int r;
 
         TAILQ_FOREACH(m, monitors, entry) {
                 if (m->listing || !wants(m, c))
                         continue;
-                if (!message) {
-                        r = message_new(reply_to(c), &message);
-                        if (r < 0)
-                                return r;
-                }
-                r = notify(m, message);
-                if (r < 0)
-                        return r;
+                if (!message)
+                        message = message_of(reply_to(c));
+                notify(m, message);
         }
 
         return 0;
 }
 
-int monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct snapshot *after) {
+void monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct snapshot *after) {
         _cleanup_(message_unref_p) struct message *look = NULL;
         struct monitor *m, *following;
         bool updates = false;
@@ -182,21 +178,21 @@ int monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct 
                 updates |= m->updates;
 
         r = changes_find(before, after, updates, tell_all, monitors);
-        if (r >= 0 && updates)
-                r = message_new(scan_reply(after), &look);
+        if (updates)
+                look = message_of(scan_reply(after));
 
         for (m = TAILQ_FIRST(monitors); m; m = following) {
                 following = TAILQ_NEXT(m, entry);
                 if (m->listing) {
                         snapshot_unref(m->latest);
                         m->latest = snapshot_ref(after);
-                } else if (r >= 0 && look && m->updates)
-                        r = notify(m, look);
+                } else if (r < 0)
+                        m->lost++;
+                else if (m->updates)
+                        notify(m, look);
                 if (m->lost > 0)
                         overrun(m);
         }
-
-        return r;
 }
 
 unsigned monitor_count(const struct monitor_list *monitors) {

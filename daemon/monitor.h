@@ -17,7 +17,8 @@ TAILQ_HEAD(monitor_list, monitor);
 int monitor_new(struct monitor_list *monitors, struct hold_list *holds, struct call *call,
                 const struct filter *filter, bool updates, struct snapshot *present);
 
-/* Tells all of them what changed from `before` to `after`. */
-int monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct snapshot *after);
+/* Tells all of them what changed from `before` to `after`. Whoever cannot be told all of it is ended with
+ * the error Overrun. */
+void monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct snapshot *after);
 
 unsigned monitor_count(const struct monitor_list *monitors);

@@ -382,6 +382,7 @@ static void test_without_sctp(void **state) {
         struct varlink_client *c, *m;
         struct varlink_reply reply;
         struct builder b = {};
+        unsigned matching;
         char error[64];
         int64_t serial;
         bool stale;
@@ -408,14 +409,20 @@ static void test_without_sctp(void **state) {
         reply = receive(m);
         assert_true(json_is_true(json_object_get(reply.parameters, "ready")));
         varlink_reply_done(&reply);
-        call(c, "ListAssociations", NULL);
-        (void) scan_next(w, 0, 1, 0);
-        assert_int_equal(receive_list(c, &serial, &stale, error), 1);
-        call(c, "ListAssociations", NULL);
-        (void) scan_next(w, 0, 2, 0);
-        reply = receive(m);
-        assert_non_null(json_object_get(reply.parameters, "change"));
-        varlink_reply_done(&reply);
+        for (unsigned i = 1; i <= 2; i++) {
+                json_t *association;
+
+                call(c, "ListAssociations", NULL);
+                (void) scan_next(w, 0, i, 0);
+                assert_int_equal(receive_list(c, &serial, &stale, error), i);
+                reply = receive(m);
+                association = json_object_get(json_object_get(reply.parameters, "change"), "association");
+                assert_int_equal(json_integer_value(json_object_get(association, "associationId")), i);
+                varlink_reply_done(&reply);
+        }
+        /* That it was not there, that it is, and both of them. */
+        assert_int_equal(journal_entries(w, 4, "SCTP_NEW_STATE=established", &matching), 4);
+        assert_int_equal(matching, 2);
         varlink_client_free(c);
         varlink_client_free(m);
 }
@@ -595,6 +602,68 @@ static void test_the_first_look_is_no_news(void **state) {
         varlink_client_free(c);
 }
 
+/* Without its scanner it would go on for ever with what it had: both are started anew instead. */
+static void test_a_scanner_that_cannot_be_asked(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c;
+        int status;
+
+        start(w, NULL);
+        c = client(w);
+        (void) scan_next(w, 0, 3, 0);
+        assert_int_equal(shutdown(w->scanner.fd, SHUT_RD), 0);
+        call(c, "ListAssociations", NULL);
+        for (unsigned i = 0; waitpid(w->pid, &status, WNOHANG) == 0; i++) {
+                assert_true(i < LONG_USEC / USEC_PER_MSEC);
+                (void) usleep(USEC_PER_MSEC);
+        }
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+        varlink_client_free(c);
+
+        (void) close(w->scanner.fd);
+        (void) close(w->journal_fd);
+        assert_int_equal(unlink(w->socket_path), 0);
+        start(w, NULL);
+        (void) wait_for_request(w);
+}
+
+/* Callers can have a thousand scans made in a second; PID 1 need not hear of each. */
+static void test_the_status_is_told_when_it_changes(void **state) {
+        static const unsigned sizes[] = { 3, 3, 3, 4, 4 };
+        struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct world *w = *state;
+        struct varlink_client *c;
+        unsigned told = 0;
+        char text[4096], error[64];
+        int64_t serial;
+        ssize_t n;
+        bool stale;
+
+        snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/notify", w->directory);
+        assert_int_equal(bind(fd, (struct sockaddr *) &sa, sizeof(sa)), 0);
+        assert_int_equal(setenv("NOTIFY_SOCKET", sa.sun_path, 1), 0);
+        start(w, NULL);
+        (void) unsetenv("NOTIFY_SOCKET");
+
+        c = client(w);
+        for (size_t i = 0; i < ELEMENTS(sizes); i++) {
+                if (i > 0)
+                        call(c, "ListAssociations", NULL);
+                (void) scan_next(w, 0, sizes[i], 0);
+                if (i > 0)
+                        assert_int_equal(receive_list(c, &serial, &stale, error), sizes[i]);
+        }
+        while ((n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT)) >= 0) {
+                text[n] = '\0';
+                told += !!strstr(text, "STATUS=Watching");
+        }
+        assert_int_equal(told, 2);
+        varlink_client_free(c);
+        (void) close(fd);
+        (void) unlink(sa.sun_path);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         static const struct CMUnitTest tests[] = {
@@ -607,6 +676,8 @@ int main(void) {
                 TEST(test_slow_readers_do_not_pile_up_snapshots),
                 TEST(test_after_a_restart),
                 TEST(test_the_first_look_is_no_news),
+                TEST(test_a_scanner_that_cannot_be_asked),
+                TEST(test_the_status_is_told_when_it_changes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
