@@ -34,6 +34,17 @@ static int make_directory_of(const char *path) {
         return mkdir(dirname(copy), 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* connect() refuses what is no socket just like a socket that nobody answers. */
+static int remove_left_behind(const char *path) {
+        struct stat st;
+
+        if (lstat(path, &st) < 0)
+                return -errno;
+        if (!S_ISSOCK(st.st_mode))
+                return -EEXIST;
+        return unlink(path) < 0 ? -errno : 0;
+}
+
 static int bind_own(const char *path, int *ret) {
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -EBADF;
@@ -55,8 +66,11 @@ static int bind_own(const char *path, int *ret) {
         /* A socket that nobody answers was left behind by one that was killed. */
         if (connect(fd, (const struct sockaddr *) &sa, sizeof(sa)) == 0 || errno == EAGAIN)
                 return -EADDRINUSE;
-        if (errno == ECONNREFUSED && unlink(path) < 0)
-                return -errno;
+        if (errno == ECONNREFUSED) {
+                r = remove_left_behind(path);
+                if (r < 0)
+                        return r;
+        }
 
         mask = umask(0117);
         r = bind(fd, (const struct sockaddr *) &sa, sizeof(sa)) < 0 ? -errno : 0;

@@ -10,5 +10,5 @@
 
 /* The one that systemd passed (FileDescriptorName=varlink), and *ret_own false; else one of our own at
  * `path`, mode 0660, in a directory that is made if need be, and *ret_own true. -EADDRINUSE: another
- * daemon answers there. */
+ * daemon answers there; -EEXIST: what is there is no socket. */
 int socket_listen(const char *path, int *ret, bool *ret_own);
