@@ -162,7 +162,7 @@ static void say_age(json_t *scan) {
         char span[TEXT_SPAN_MAX];
 
         if (json_is_true(json_object_get(scan, "stale")))
-                say("The newest scan is not finished; these figures are %s old.", text_span((uint64_t) MAX(age, 0) * USEC_PER_MSEC, span));
+                say("The kernel could not be read anew; these figures are at least %s old.", text_span((uint64_t) MAX(age, 0) * USEC_PER_MSEC, span));
         else if (age > 1000)
                 say("These figures are %s old.", text_span((uint64_t) age * USEC_PER_MSEC, span));
 }

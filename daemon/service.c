@@ -170,6 +170,11 @@ static int list_next(struct call *call, void *userdata) {
         return 0;
 }
 
+/* Of a table that could not be read the scan hands on what an earlier one knew. */
+static bool table_failed(const struct snapshot *s, enum source table) {
+        return snapshot_head(s)->sources[table].result == SOURCE_FAILED;
+}
+
 static int list_snapshot(struct call *call, struct snapshot *s, bool stale, void *userdata) {
         struct query **holder = userdata, *q = *holder;
 
@@ -180,7 +185,7 @@ static int list_snapshot(struct call *call, struct snapshot *s, bool stale, void
 
         /* The stream owns the query from here on. */
         *holder = NULL;
-        q->stale = stale;
+        q->stale = stale || table_failed(s, q->subject == FILTER_ENDPOINTS ? SOURCE_EPS : SOURCE_ASSOCS);
         hold_add(&q->manager->holds, &q->hold, s, query_evict);
         return call_stream(call, list_next, query_release, q);
 }
@@ -231,7 +236,8 @@ static int counters_snapshot(struct call *call, struct snapshot *s, bool stale, 
         if (!snapshot_head(s)->available)
                 return not_available(call, s);
 
-        reply = json_pack("{soso}", "counters", json_counters(s), "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), stale));
+        reply = json_pack("{soso}", "counters", json_counters(s), "scan",
+                          json_scan(s, clock_usec(CLOCK_MONOTONIC), stale || table_failed(s, SOURCE_SNMP)));
         if (reply && snapshot_head(s)->netns != 0)
                 (void) json_set_u64(reply, "netns", snapshot_head(s)->netns);
         return call_reply(call, reply);

@@ -376,6 +376,34 @@ static void test_a_scan_that_fails(void **state) {
         varlink_client_free(c);
 }
 
+/* What an earlier scan knew is handed on, and said to be so. */
+static void test_a_table_that_cannot_be_read(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c;
+        struct builder b = {};
+        struct snapshot *s;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        (void) scan_next(w, 0, 3, 0);
+        for (unsigned i = 0; i < 2; i++) {
+                call(c, i == 0 ? "ListAssociations" : "ListEndpoints", NULL);
+                b.head.available = true;
+                b.head.serial = wait_for_request(w);
+                b.head.started_monotonic = clock_usec(CLOCK_MONOTONIC);
+                b.head.sources[SOURCE_ASSOCS].result = SOURCE_FAILED;
+                assert_int_equal(builder_finish(&b, &s), 0);
+                builder_done(&b);
+                give(w, s);
+                assert_int_equal(receive_list(c, &serial, &stale, error), 0);
+                assert_int_equal(stale, i == 0);
+        }
+        varlink_client_free(c);
+}
+
 static void test_without_sctp(void **state) {
         struct world *w = *state;
         struct snapshot *none = NULL;
@@ -670,6 +698,7 @@ int main(void) {
                 TEST(test_a_list_waits_for_a_look_that_begins_after_the_question),
                 TEST(test_a_scan_that_does_not_come),
                 TEST(test_a_scan_that_fails),
+                TEST(test_a_table_that_cannot_be_read),
                 TEST(test_without_sctp),
                 TEST(test_the_full_size),
                 TEST(test_changes_while_the_present_is_sent),

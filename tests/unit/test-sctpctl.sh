@@ -276,7 +276,7 @@ stop
 
 start <<<"{\"parameters\":{${scan/false/true}}}"
 run eps --socket="$scratch/socket"
-says "a stale scan is told" 0 "newest scan is not finished"
+says "a stale scan is told" 0 "could not be read anew"
 stop
 
 start <<<'{"error":"io.sctpmon.Monitor.SctpNotAvailable","parameters":{"reason":"no \u001b[31mmodule","advice":"load it"}}'
