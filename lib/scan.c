@@ -115,10 +115,11 @@ static int read_source(struct scan *s, enum source source, int (*reader)(struct 
         report->rows = 0;
         snprintf(name, sizeof(name), "net/sctp/%s", source_name(source));
         r = read_text(s->options->root, name, &text, &length);
+        /* Whatever else may be wrong with it, it is there. */
+        s->b.head.available |= r != -ENOENT;
         if (r < 0)
                 report_failure(report, r);
         else {
-                s->b.head.available = true;
                 report->result = SOURCE_READ;
                 r = reader(s, text, length);
                 if (r == -EBADMSG) {

@@ -156,6 +156,25 @@ static void put_remaddr(const struct tree *t, const char *text) {
         write_file(t, "net/sctp/remaddr", text, strlen(text));
 }
 
+/* What cannot be read is not for that reason absent. */
+static void test_tables_that_cannot_be_read(void **state) {
+        const struct tree *t = *state;
+        struct snapshot *first, *second;
+        char path[128];
+
+        put_assocs(t, ASSOCS "4 3 6 1001 9 10.0.0.1 <-> *10.0.0.8\n");
+        first = scan(t, NULL, 1);
+        snprintf(path, sizeof(path), "%s/proc/net/sctp/assocs", t->root);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkdir(path, 0755), 0);
+        second = scan(t, first, 2);
+        assert_true(snapshot_head(second)->available);
+        assert_int_equal(snapshot_head(second)->sources[SOURCE_ASSOCS].error, EISDIR);
+        assert_int_equal(snapshot_head(second)->n_associations, 1);
+        snapshot_unref(first);
+        snapshot_unref(second);
+}
+
 static void test_paths_without_id(void **state) {
         const struct tree *t = *state;
         struct snapshot *s;
@@ -304,6 +323,7 @@ int main(void) {
                 TEST(test_saved_tree),
                 TEST(test_old_kernel_of_the_tree),
                 TEST(test_no_sctp),
+                TEST(test_tables_that_cannot_be_read),
                 TEST(test_paths_without_id),
                 TEST(test_what_is_handed_on),
                 TEST(test_rows_that_are_missed),
