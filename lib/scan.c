@@ -151,6 +151,18 @@ static int read_snmp(struct scan *s, const char *text, size_t length) {
         return proc_read_snmp(&s->b, s->b.head.netns, text, length);
 }
 
+static struct association *find_id(struct scan *s, uint32_t id) {
+        size_t cursor = 0;
+        uint32_t i;
+
+        while (index_next(&s->by_id, index_hash(id), &cursor, &i))
+                if (s->b.associations[i].id == id)
+                        return s->b.associations + i;
+
+        return NULL;
+}
+
+/* Of repeated rows the last counts, as it does when they are folded. */
 static int index_by_id(struct scan *s) {
         struct builder *b = &s->b;
         int r;
@@ -160,24 +172,11 @@ static int index_by_id(struct scan *s) {
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < b->n_associations; i++)
-                if (b->associations[i].id != 0)
+        for (size_t i = b->n_associations; i-- > 0;)
+                if (b->associations[i].id != 0 && !find_id(s, b->associations[i].id))
                         index_add(&s->by_id, index_hash(b->associations[i].id), (uint32_t) i);
 
         return 0;
-}
-
-/* Of repeated rows the last counts, as it does when they are folded. */
-static struct association *find_id(struct scan *s, uint32_t id) {
-        struct association *found = NULL;
-        size_t cursor = 0;
-        uint32_t i;
-
-        while (index_next(&s->by_id, index_hash(id), &cursor, &i))
-                if (s->b.associations[i].id == id)
-                        found = s->b.associations + i;
-
-        return found;
 }
 
 static int index_by_ends(struct scan *s) {
@@ -254,6 +253,56 @@ static void drop_rows_without_id(struct builder *b) {
         b->n_associations = kept;
 }
 
+/* Rows are repeated while others come and go: a row without an id, and behind it one with an id and the same
+ * ends and socket, are one association that got its id while the table was read. */
+static int drop_promoted(struct scan *s) {
+        _cleanup_(index_done) struct index waiting = {};
+        _cleanup_free_ bool *promoted = NULL;
+        struct builder *b = &s->b;
+        size_t n_pairs = 0, kept = 0;
+        int r;
+
+        for (size_t i = 0; i < b->n_associations; i++)
+                if (b->associations[i].id == 0)
+                        n_pairs += index_pairs(b->associations + i);
+        if (n_pairs == 0)
+                return 0;
+        promoted = calloc(b->n_associations, sizeof(*promoted));
+        if (!promoted)
+                return -ENOMEM;
+        r = index_init(&waiting, n_pairs);
+        if (r < 0)
+                return r;
+
+        /* In the order of the table, so that only rows before this one are found. */
+        for (size_t i = 0; i < b->n_associations; i++) {
+                const struct association *a = b->associations + i;
+                const struct address *local = b->addresses + a->local.first;
+                const struct path *paths = b->paths + a->paths.first;
+                size_t pair = 0, cursor = 0;
+                uint32_t element;
+
+                if (a->id == 0) {
+                        index_add_pairs(&waiting, a, local, paths, (uint32_t) i);
+                        continue;
+                }
+                while (index_next_pair(&waiting, a, local, paths, &pair, &cursor, &element)) {
+                        const struct association *w = b->associations + element;
+
+                        promoted[element] |= w->inode == a->inode &&
+                                association_same_ends(a, local, paths, w, b->addresses + w->local.first, b->paths + w->paths.first);
+                }
+        }
+
+        for (size_t i = 0; i < b->n_associations; i++)
+                if (!promoted[i])
+                        b->associations[kept++] = b->associations[i];
+        if (kept == b->n_associations)
+                return 0;
+        b->n_associations = kept;
+        return index_by_id(s);
+}
+
 static int read_associations(struct scan *s) {
         unsigned reads_max = s->options->root ? 1 : s->options->previous ? SCAN_READS_MAX : SCAN_READS_FIRST_MAX;
         size_t n_complaints = s->b.n_complaints;
@@ -278,7 +327,7 @@ static int read_associations(struct scan *s) {
                         break;
         }
 
-        return 0;
+        return drop_promoted(s);
 }
 
 static void join_path(struct scan *s, const struct association *a, const struct proc_remaddr *row) {

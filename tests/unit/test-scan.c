@@ -2,7 +2,9 @@
 #include "test.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
+#include "changes.h"
 #include "macro.h"
 #include "scan.h"
 
@@ -283,6 +285,66 @@ static void test_replaced(void **state) {
         snapshot_unref(second);
 }
 
+static int count_change(const struct change *c, void *userdata) {
+        (*(unsigned (*)[_CHANGE_TYPE_MAX]) userdata)[c->type]++;
+        return 0;
+}
+
+/* The table repeats rows while others come and go; what got its id between two sightings is one all the same. */
+static void test_gets_its_id_while_the_table_is_read(void **state) {
+        const struct tree *t = *state;
+        unsigned counts[_CHANGE_TYPE_MAX] = {};
+        struct snapshot *first, *second, *third;
+
+        put_assocs(t, ASSOCS "0 1 5 1000 9 10.0.0.1 <-> *10.0.0.9\n");
+        first = scan(t, NULL, 1);
+        put_assocs(t, ASSOCS "0 1 5 1000 9 10.0.0.1 <-> *10.0.0.9\n4 3 6 1001 9 10.0.0.1 <-> *10.0.0.8\n"
+                             "7 3 5 1000 9 10.0.0.1 <-> *10.0.0.9 10.0.1.9\n");
+        second = scan(t, first, 2);
+        put_assocs(t, ASSOCS "7 3 5 1000 9 10.0.0.1 <-> *10.0.0.9 10.0.1.9\n4 3 6 1001 9 10.0.0.1 <-> *10.0.0.8\n");
+        third = scan(t, second, 3);
+
+        assert_int_equal(snapshot_head(second)->n_associations, 2);
+        assert_int_equal(by_port(second, 1000)->id, 7);
+        assert_true(by_port(second, 1000)->observed_since == by_port(first, 1000)->observed_since);
+        assert_int_equal(changes_find(first, second, false, count_change, counts), 0);
+        assert_int_equal(changes_find(second, third, false, count_change, counts), 0);
+        assert_int_equal(counts[CHANGE_ASSOCIATION_UP], 2);
+        assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 0);
+        snapshot_unref(first);
+        snapshot_unref(second);
+        snapshot_unref(third);
+}
+
+/* No kernel repeats a row so often, but a saved tree may be anybody's. */
+static void test_one_row_fifty_thousand_times(void **state) {
+        static const char row[] = "7 3 5 1000 9 10.0.0.1 <-> *10.0.0.9\n", address[] = "10.0.0.9 7 250 2\n";
+        const struct tree *t = *state;
+        _cleanup_free_ char *assocs = NULL, *remaddr = NULL;
+        size_t n_assocs, n_remaddr;
+        clock_t begin = clock();
+        struct snapshot *s;
+        FILE *f, *g;
+
+        f = open_memstream(&assocs, &n_assocs);
+        g = open_memstream(&remaddr, &n_remaddr);
+        fputs(ASSOCS, f);
+        fputs(REMADDR, g);
+        for (unsigned i = 0; i < 50000; i++) {
+                fputs(row, f);
+                fputs(address, g);
+        }
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(fclose(g), 0);
+        write_file(t, "net/sctp/assocs", assocs, n_assocs);
+        write_file(t, "net/sctp/remaddr", remaddr, n_remaddr);
+        s = scan(t, NULL, 1);
+        assert_int_equal(snapshot_head(s)->n_associations, 1);
+        assert_int_equal(snapshot_paths(s, snapshot_associations(s)->paths)->rto, 250);
+        assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
+        snapshot_unref(s);
+}
+
 static void test_a_table_that_fails(void **state) {
         const struct tree *t = *state;
         struct snapshot *first, *second;
@@ -328,6 +390,8 @@ int main(void) {
                 TEST(test_what_is_handed_on),
                 TEST(test_rows_that_are_missed),
                 TEST(test_replaced),
+                TEST(test_gets_its_id_while_the_table_is_read),
+                TEST(test_one_row_fifty_thousand_times),
                 TEST(test_a_table_that_fails),
         };
 
