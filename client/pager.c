@@ -54,7 +54,8 @@ void pager_open(const struct options *o) {
 
         pid = fork();
         if (pid == 0) {
-                if (dup2(fds[0], STDIN_FILENO) < 0)
+                /* Who has the end for writing open waits for itself. */
+                if (dup2(fds[0], STDIN_FILENO) < 0 || close(fds[1]) < 0)
                         _exit(EXIT_FAILURE);
                 run_pager(command, self);
         }

@@ -467,6 +467,11 @@ if command -v script >/dev/null && script -qec true /dev/null </dev/null >/dev/n
         grep -q '^> .*LOCAL' "$scratch/out"
         result $? "the pager"
 
+        TERM=xterm COLUMNS=300 timeout 30 \
+                script -qec "PATH=/nowhere '$sctpctl' eps --root='$scratch/server'" /dev/null </dev/null | tr -d '\r' >"$scratch/out"
+        code=${PIPESTATUS[0]}
+        same "no pager is installed" 0 eps.server.300.txt
+
         start <<<"$present
 @hang"
         { sleep 2; printf q; sleep 1; } |
