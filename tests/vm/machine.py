@@ -7,6 +7,7 @@ import os
 import shlex
 import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -22,6 +23,8 @@ from kernel import SUITES, Kernel
 QEMU = "qemu-system-x86_64"
 CPUS = 2
 MEMORY = 1024
+# After so many seconds a person wants to know what is being waited for.
+SLOT_PATIENCE = 3
 CMDLINE = (
     "root=/dev/vda rw console=ttyS0 panic=-1 quiet systemd.show_status=no "
     "mitigations=off tsc=reliable no_timer_check random.trust_cpu=on net.ifnames=0"
@@ -113,12 +116,16 @@ def _slot():
         slots = [
             stack.enter_context(open(cache.ROOT / f"slot{number}", "w")) for number in range(os.cpu_count())
         ]
+        silent_until = time.monotonic() + SLOT_PATIENCE
         while True:
             for slot in slots:
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     yield
                     return
+            if time.monotonic() > silent_until:
+                print(f"lab: waiting for one of the {len(slots)} running machines to end", file=sys.stderr, flush=True)
+                silent_until = float("inf")
             time.sleep(0.1)
 
 
