@@ -277,7 +277,7 @@ static int change_entry(const struct change *change, struct entry **ret) {
                         change->type == CHANGE_ENDPOINT_ADDED ? "listening" : "gone",
                         end_text(first_address(change->snapshot, e->local), e->local_port, text));
                 if (e->local.count > 1)
-                        fprintf(d.stream, " and %" PRIu32 " more addresses", e->local.count - 1);
+                        fprintf(d.stream, " and %" PRIu32 " more", e->local.count - 1);
                 fputc('\n', d.stream);
                 if (FIELD_GIVEN(e, ENDPOINT_LOCAL_PORT))
                         put_number(&d, "SCTP_LOCAL_PORT", e->local_port);

@@ -241,7 +241,7 @@ static void test_fields(void **state) {
         assert_entry(s, 3,
                      "SYSLOG_IDENTIFIER=sctpmond\nSYSLOG_FACILITY=3\n"
                      "MESSAGE_ID=" MESSAGE_ID_ENDPOINT_REMOVED "\nPRIORITY=5\n"
-                     "MESSAGE=SCTP endpoint gone: [fd00::1]:5062 and 1 more addresses\nSCTP_LOCAL_PORT=5062\n"
+                     "MESSAGE=SCTP endpoint gone: [fd00::1]:5062 and 1 more\nSCTP_LOCAL_PORT=5062\n"
                      "SCTP_LOCAL_ADDRS=fd00::1 10.0.1.1\nSCTP_CERTAINTY=high\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");
         /* A value with a line feed goes with its length, which has NULs in it. */
         assert_null(strstr(s->entries[4], "\nPRIORITY=0"));
