@@ -619,7 +619,8 @@ static void ask_for_tags(struct scan *s) {
                 struct association *a = s->b.associations + i;
                 struct diag_association found;
 
-                if (FIELD_GIVEN(a, ASSOCIATION_PEER_TAG))
+                /* The peer's comes with the id: those that wait for it must not use up every scan's lookups. */
+                if (FIELD_GIVEN(a, ASSOCIATION_PEER_TAG) || (a->id == 0 && FIELD_GIVEN(a, ASSOCIATION_LOCAL_TAG)))
                         continue;
                 asked++;
                 if (lookup_built(s, a, &found) >= 0)
