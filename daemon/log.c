@@ -7,12 +7,6 @@
 
 #define MESSAGE_MAX 2048u
 
-static int level = LOG_INFO;
-
-void log_set_level(int priority) {
-        __atomic_store_n(&level, priority, __ATOMIC_RELAXED);
-}
-
 /* systemd.exec(5): the variable is also inherited by children whose stderr was sent elsewhere, so
  * device and inode must be compared. */
 static bool stderr_is_journal(void) {
@@ -57,9 +51,6 @@ void log_message(int priority, const char *format, ...) {
         int saved_errno = errno;
         size_t n;
         va_list ap;
-
-        if (priority > __atomic_load_n(&level, __ATOMIC_RELAXED))
-                return;
 
         if (stderr_is_journal())
                 n = (size_t) snprintf(line, sizeof(line), "<%d>", priority);
