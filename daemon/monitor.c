@@ -38,6 +38,7 @@ static void overrun(struct monitor *m) {
         uint64_t lost = m->lost;
 
         call_on_hangup(call, NULL, NULL);
+        call_count_overrun(call);
         monitor_free(m);
         (void) call_error(call, "io.sctpmon.Monitor.Overrun", json_pack("{sI}", "lost", (json_int_t) lost));
 }
@@ -123,8 +124,10 @@ static int next(struct call *call, void *userdata) {
 
 static void evict(struct hold *h) {
         struct monitor *m = (struct monitor *) ((char *) h - offsetof(struct monitor, hold));
+        const struct snapshot *s = h->snapshot;
 
-        m->lost += snapshot_head(h->snapshot)->n_associations - m->position;
+        for (uint32_t i = m->position; i < snapshot_head(s)->n_associations; i++)
+                m->lost += filter_association(&m->filter, s, snapshot_associations(s) + i);
         overrun(m);
 }
 

@@ -368,6 +368,12 @@ int call_invalid(struct call *call, const char *parameter) {
         return call_error(call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", parameter));
 }
 
+void call_count_overrun(struct call *call) {
+        if (!call->overrun)
+                call->connection->server->counts.overruns++;
+        call->overrun = true;
+}
+
 int call_notify_message(struct call *call, struct message *m) {
         struct connection *c = call->connection;
 
@@ -375,9 +381,7 @@ int call_notify_message(struct call *call, struct message *m) {
                 return -EINVAL;
 
         if (!call->oneway && !queue_has_room(c, m->length)) {
-                if (!call->overrun)
-                        c->server->counts.overruns++;
-                call->overrun = true;
+                call_count_overrun(call);
                 return -ENOBUFS;
         }
 

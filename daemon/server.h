@@ -98,7 +98,10 @@ int call_invalid(struct call *call, const char *parameter);
  * decides what is lost, for instance by call_error(), for which there is always room. */
 int call_notify(struct call *call, json_t *parameters);
 
-/* The same with a text made once for many subscribers. */
+/* Counts a call as not read in time, once; call_notify() does so itself. */
+void call_count_overrun(struct call *call);
+
+/* The same as call_notify() with a text made once for many subscribers. */
 struct message;
 int message_new(json_t *parameters, struct message **ret);      /* takes the reference; continues: true */
 struct message *message_unref(struct message *m);

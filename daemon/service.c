@@ -115,13 +115,28 @@ static bool can_answer(const struct query *q, const struct snapshot *s) {
         return true;
 }
 
+/* Of the rows asked for, those not sent yet. */
+static uint32_t query_rest(const struct query *q) {
+        const struct snapshot *s = q->hold.snapshot;
+        const struct snapshot_head *head = snapshot_head(s);
+        uint32_t rest = 0;
+
+        if (q->subject == FILTER_ENDPOINTS)
+                for (uint32_t i = q->position; i < head->n_endpoints; i++)
+                        rest += filter_endpoint(&q->filter, s, snapshot_endpoints(s) + i);
+        else
+                for (uint32_t i = q->position; i < head->n_associations; i++)
+                        rest += filter_association(&q->filter, s, snapshot_associations(s) + i);
+
+        return rest;
+}
+
 static void query_evict(struct hold *h) {
         struct query *q = (struct query *) ((char *) h - offsetof(struct query, hold));
-        const struct snapshot_head *head = snapshot_head(h->snapshot);
-        uint32_t n = q->subject == FILTER_ENDPOINTS ? head->n_endpoints : head->n_associations;
 
+        call_count_overrun(q->call);
         /* Ends the stream, which releases the query. */
-        (void) call_error(q->call, ERROR("Overrun"), json_pack("{sI}", "lost", (json_int_t) (n - q->position)));
+        (void) call_error(q->call, ERROR("Overrun"), json_pack("{sI}", "lost", (json_int_t) query_rest(q)));
 }
 
 static json_t *next_endpoint(struct query *q) {
