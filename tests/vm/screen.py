@@ -3,7 +3,8 @@
 import re
 
 SEQUENCE = re.compile(
-    r"\x1b\[(?P<private>\??)(?P<numbers>[0-9;]*)(?P<command>[A-Za-z@])|\x1b[()][A-Z0-9]|\x1b[=>78]|[\x00-\x1f]|[^\x00-\x1f]"
+    r"\x1b\[(?P<private>\??)(?P<numbers>[0-9;]*)(?P<command>[A-Za-z@])"
+    r"|\x1b[()][A-Z0-9]|\x1b[=>78]|[\x00-\x1f]|[^\x00-\x1f]"
 )
 UNFINISHED = re.compile(r"\x1b(\[\??[0-9;]*|[()])?$")
 ALTERNATE = "1049"
@@ -120,7 +121,9 @@ class Screen:
             self.lines[start:] = [blank] * (self.rows - start)
         elif command == "K":
             self.lines[self.row] = {
-                0: line[:self.column] + blank[self.column:], 1: blank[:self.column + 1] + line[self.column + 1:], 2: blank,
+                0: line[:self.column] + blank[self.column:],
+                1: blank[:self.column + 1] + line[self.column + 1:],
+                2: blank,
             }[first]
         elif command == "L":
             self.lines = (self.lines[:self.row] + [blank] * count + self.lines[self.row:])[:self.rows]

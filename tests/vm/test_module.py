@@ -88,7 +88,10 @@ def test_a_missing_file_is_told(machine):
     start_without(machine, "There is no module sctp among those in /lib/modules/", "linux-modules-extra-")
 
 
-RAW_SOCKET = "python3 -c 'import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132); time.sleep(1000)'"
+RAW_SOCKET = (
+    "python3 -c 'import socket, time; "
+    "stack = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132); time.sleep(1000)'"
+)
 
 
 def test_it_is_not_loaded_beside_a_userspace_stack(machine):
