@@ -122,6 +122,11 @@ static const char *parameter(const struct varlink_reply *reply, const char *name
         return json_string_value(json_object_get(reply->parameters, name)) ?: "(it does not say)";
 }
 
+/* Whether the daemon watches another namespace than the one that is meant without --netns=: ours. */
+static bool is_elsewhere(const struct options *o, const struct varlink_reply *reply) {
+        return !o->netns && reply->error && strcmp(reply->error, INTERFACE "NamespaceNotFound") == 0;
+}
+
 enum code source_say_error(const struct options *o, const struct varlink_reply *reply) {
         const char *error = reply->error;
         json_t *lost;
@@ -130,6 +135,11 @@ enum code source_say_error(const struct options *o, const struct varlink_reply *
                 say("SCTP is not available: %s", parameter(reply, "reason"));
                 say("%s", parameter(reply, "advice"));
                 return CODE_NOT_AVAILABLE;
+        }
+        if (is_elsewhere(o, reply)) {
+                say("sctpmond watches another network namespace than this one, and to follow changes it is needed.");
+                say("What it watches: sctpctl status. All that it watches, from here: --netns=all");
+                return CODE_NOT_THERE;
         }
         if (strcmp(error, INTERFACE "NamespaceNotFound") == 0) {
                 say("sctpmond watches no network namespace %s. Those with a name: ip netns list", o->netns ?: parameter(reply, "netns"));
@@ -187,6 +197,8 @@ static enum code ask(const struct options *o, struct varlink_client *c, const ch
 
 json_t *source_parameters(const struct options *o) {
         _cleanup_(json_decref_p) json_t *filter = NULL, *parameters = NULL;
+        uint64_t netns;
+        char own[32];
 
         filter = o->filter ? json_copy(o->filter) : json_object();
         parameters = json_object();
@@ -194,13 +206,23 @@ json_t *source_parameters(const struct options *o) {
                 return NULL;
         if (o->netns && json_object_set_new(filter, "netns", json_string(o->netns)) < 0)
                 return NULL;
+        /* What cat shows is the namespace that one is in: so do we. */
+        if (!o->netns && netns_self(&netns) >= 0) {
+                snprintf(own, sizeof(own), "inode:%" PRIu64, netns);
+                if (json_object_set_new(filter, "netns", json_string(own)) < 0)
+                        return NULL;
+        }
         if (json_object_size(filter) > 0 && json_object_set(parameters, "filter", filter) < 0)
                 return NULL;
         return steal_ptr(parameters);
 }
 
+static void say_elsewhere(void) {
+        say("sctpmond watches another network namespace; reading this one's tables without it: no times, no history.");
+}
+
 static enum code list_from_daemon(const struct options *o, struct varlink_client *c, const struct listing *l,
-                                  source_handler handler, void *userdata) {
+                                  source_handler handler, void *userdata, bool *ret_elsewhere) {
         _cleanup_(json_decref_p) json_t *parameters = NULL;
         int r;
 
@@ -218,6 +240,9 @@ static enum code list_from_daemon(const struct options *o, struct varlink_client
                 r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
                 if (r < 0)
                         return source_say_failure(o, r);
+                *ret_elsewhere = is_elsewhere(o, &reply);
+                if (*ret_elsewhere)
+                        return CODE_DONE;
                 if (reply.error)
                         return source_say_error(o, &reply);
 
@@ -379,9 +404,15 @@ static bool use_daemon(const struct options *o, struct varlink_client **ret) {
 
 enum code source_list(const struct options *o, const struct listing *l, source_handler handler, void *userdata) {
         _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
+        bool elsewhere = false;
+        enum code code;
 
-        if (use_daemon(o, &c))
-                return list_from_daemon(o, c, l, handler, userdata);
+        if (use_daemon(o, &c)) {
+                code = list_from_daemon(o, c, l, handler, userdata, &elsewhere);
+                if (!elsewhere)
+                        return code;
+                say_elsewhere();
+        }
         return list_from_here(o, l, handler, userdata);
 }
 
@@ -402,14 +433,23 @@ static json_t *counters_object(const struct options *o, const struct snapshot *s
 enum code source_counters(const struct options *o, json_t **ret) {
         _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
         _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
-        json_t *object;
+        _cleanup_(json_decref_p) json_t *object = NULL;
+        json_t *watched;
         enum code code;
+        uint64_t netns;
 
         if (use_daemon(o, &c)) {
                 code = ask(o, c, INTERFACE "GetCounters", &object);
                 if (code != CODE_DONE)
                         return code;
-        } else {
+                watched = json_object_get(object, "netns");
+                if (watched && netns_self(&netns) >= 0 && (uint64_t) json_integer_value(watched) != netns) {
+                        say_elsewhere();
+                        json_decref(object);
+                        object = NULL;
+                }
+        }
+        if (!object) {
                 code = scan_here(o, SOURCE_SNMP, &s);
                 if (code != CODE_DONE)
                         return code;
@@ -419,7 +459,7 @@ enum code source_counters(const struct options *o, json_t **ret) {
         }
         if (!o->root)
                 say_age(json_object_get(object, "scan"));
-        *ret = object;
+        *ret = steal_ptr(object);
         return CODE_DONE;
 }
 

@@ -115,12 +115,27 @@ static int print_change(struct watch *w, json_t *change) {
         return w->writer ? writer_object(w->writer, change) : print_line(change);
 }
 
+/* Without SCTP there is nothing to show, and no telling for how long. */
+static void say_absence(const struct watch *w, json_t *parameters) {
+        const char *reason = json_string_value(json_object_get(parameters, "reason"));
+
+        if (!reason)
+                return;
+        if (w->view)
+                view_notice(w->view, "SCTP is not available (see: sctpctl status); waiting for it");
+        else {
+                say("SCTP is not available: %s", reason);
+                say("%s Waiting for it.", member_string(parameters, "advice"));
+        }
+}
+
 static int handle(struct watch *w, json_t *parameters) {
         json_t *association = json_object_get(parameters, "association"), *change = json_object_get(parameters, "change");
         json_t *scan = json_object_get(parameters, "scan");
         int r = 0;
 
         if (json_is_true(json_object_get(parameters, "ready"))) {
+                say_absence(w, parameters);
                 w->ready = w->was_ready = true;
                 w->patience = UINT64_MAX;
                 if (w->view)

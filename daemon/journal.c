@@ -241,15 +241,15 @@ static void put_association_message(struct draft *d, const struct change *change
 
         fprintf(d->stream, "MESSAGE=SCTP association %s ", id);
         if (change->type == CHANGE_ASSOCIATION_UP)
-                fprintf(d->stream, "established: %s -> %s", local, peer);
+                fprintf(d->stream, "established: %s <-> %s", local, peer);
         else if (change->type == CHANGE_ASSOCIATION_DOWN)
-                fprintf(d->stream, "gone: was %s%s%s (%s -> %s)", old_state ?: "in an unknown state",
+                fprintf(d->stream, "gone: was %s%s%s (%s <-> %s)", old_state ?: "in an unknown state",
                         change->duration_usec > 0 ? " for " : "",
                         change->duration_usec > 0 ? text_span(change->duration_usec, span) : "", local, peer);
         else if (change->old_state == ASSOCIATION_CLOSED)
-                fprintf(d->stream, "appeared in %s: %s -> %s", new_state ?: "an unknown state", local, peer);
+                fprintf(d->stream, "appeared in %s: %s <-> %s", new_state ?: "an unknown state", local, peer);
         else
-                fprintf(d->stream, "went from %s to %s: %s -> %s", old_state ?: "an unknown state",
+                fprintf(d->stream, "went from %s to %s: %s <-> %s", old_state ?: "an unknown state",
                         new_state ?: "an unknown state", local, peer);
         fputs(change->certainty == CERTAINTY_LOW ? ", as far as can be told\n" : "\n", d->stream);
 }

@@ -200,6 +200,8 @@ static int run(const struct arguments *a, const struct config *config) {
                 return r;
         }
 
+        if (own)
+                log_info("listening at %s; sctpctl shows what is seen", a->socket_path);
         r = privilege_drop();
         if (r < 0)
                 log_error("cannot give up capabilities: %s", strerror(-r));

@@ -206,6 +206,11 @@ static int journal_one(const struct change *c, void *userdata) {
         return 0;
 }
 
+/* What a first look must have read, so that what it does not show was not there. */
+static bool can_measure(const struct snapshot_head *head) {
+        return head->sources[SOURCE_EPS].result == SOURCE_READ && head->sources[SOURCE_ASSOCS].result == SOURCE_READ;
+}
+
 /* A new snapshot: everything that follows from it. Takes it over, also on failure: then it is as if it had
  * not come, and the next one tells what changed. */
 static int manager_install(struct manager *m, struct snapshot *taken) {
@@ -220,7 +225,10 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
         /* Without SCTP nothing can be said of what was there: what was reported last stays the measure. Where
          * it was never there, what there is when it appears is new. */
         if (snapshot_head(s)->available) {
-                struct snapshot *measure = m->reported ?: before;
+                struct snapshot *measure = m->reported;
+
+                if (!measure && before && !snapshot_head(before)->available)
+                        measure = before;
 
                 if (measure) {
                         r = changes_find(measure, s, false, journal_one, &w);
@@ -228,10 +236,12 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
                                 return r;
                         monitor_tell(&m->monitors, measure, s);
                 }
-                if (!m->reported || w.any)
-                        (void) journal_checkpoint(m->journal, s);
-                snapshot_unref(m->reported);
-                m->reported = snapshot_ref(s);
+                if (measure || can_measure(snapshot_head(s))) {
+                        if (!m->reported || w.any)
+                                (void) journal_checkpoint(m->journal, s);
+                        snapshot_unref(m->reported);
+                        m->reported = snapshot_ref(s);
+                }
         }
 
         m->current = steal_ptr(s);

@@ -89,10 +89,13 @@ static json_t *scan_reply(const struct snapshot *s) {
 
 /* The present state has been sent: the marker, then what has changed meanwhile. */
 static int go_live(struct monitor *m) {
+        const struct snapshot_head *head = snapshot_head(m->hold.snapshot);
         int r;
 
-        r = call_notify(m->call, json_pack("{sbso}", "ready", 1, "scan",
-                                           json_scan(m->hold.snapshot, clock_usec(CLOCK_MONOTONIC), false)));
+        r = call_notify(m->call, json_pack("{sbsoss*ss*}", "ready", 1,
+                                           "scan", json_scan(m->hold.snapshot, clock_usec(CLOCK_MONOTONIC), false),
+                                           "reason", head->available ? NULL : head->reason,
+                                           "advice", head->available ? NULL : head->advice));
         if (r >= 0 && m->latest)
                 r = changes_find(m->hold.snapshot, m->latest, m->updates, tell_one, m);
         m->listing = false;

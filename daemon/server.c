@@ -421,10 +421,6 @@ void call_on_hangup(struct call *call, void (*hangup)(struct call *call, void *u
         call->hangup_userdata = userdata;
 }
 
-uid_t call_uid(const struct call *call) {
-        return call->connection->uid;
-}
-
 /* org.varlink.service */
 
 static int get_info(struct call *call, json_t *parameters, void *userdata) {

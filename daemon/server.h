@@ -120,6 +120,3 @@ int call_stream(struct call *call, int (*next)(struct call *call, void *userdata
  * the callback must not end it. It comes from the event loop or server_free(), never from within a
  * call_*() function, and may end or notify other calls. */
 void call_on_hangup(struct call *call, void (*hangup)(struct call *call, void *userdata), void *userdata);
-
-/* Peer of the call's connection (SO_PEERCRED). */
-uid_t call_uid(const struct call *call);

@@ -215,7 +215,7 @@ static void holder_release(void *userdata) {
 }
 
 static int query_start(struct manager *m, struct call *call, json_t *parameters, enum filter_subject subject,
-                       snapshot_handler handler, const uint64_t *fixed_age) {
+                       snapshot_handler handler) {
         struct query *q, **holder;
         uint64_t max_age;
         int r;
@@ -231,15 +231,15 @@ static int query_start(struct manager *m, struct call *call, json_t *parameters,
         }
         *holder = q;
         q->updates = json_is_true(json_object_get(parameters, "updates"));
-        return manager_get_snapshot(m, call, fixed_age ? *fixed_age : max_age, handler, holder_release, holder);
+        return manager_get_snapshot(m, call, max_age, handler, holder_release, holder);
 }
 
 static int list_endpoints(struct call *call, json_t *parameters, void *userdata) {
-        return query_start(userdata, call, parameters, FILTER_ENDPOINTS, list_snapshot, NULL);
+        return query_start(userdata, call, parameters, FILTER_ENDPOINTS, list_snapshot);
 }
 
 static int list_associations(struct call *call, json_t *parameters, void *userdata) {
-        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, list_snapshot, NULL);
+        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, list_snapshot);
 }
 
 static int counters_snapshot(struct call *call, struct snapshot *s, bool stale, void *userdata) {
@@ -259,7 +259,7 @@ static int counters_snapshot(struct call *call, struct snapshot *s, bool stale, 
 }
 
 static int get_counters(struct call *call, json_t *parameters, void *userdata) {
-        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, counters_snapshot, NULL);
+        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, counters_snapshot);
 }
 
 static int monitor_snapshot(struct call *call, struct snapshot *s, bool stale, void *userdata) {
@@ -274,10 +274,7 @@ static int monitor_snapshot(struct call *call, struct snapshot *s, bool stale, v
 }
 
 static int monitor(struct call *call, json_t *parameters, void *userdata) {
-        static const uint64_t any_age = UINT64_MAX / 4;
-
-        /* What is newer than the present state follows as changes. */
-        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, monitor_snapshot, &any_age);
+        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, monitor_snapshot);
 }
 
 static json_t *json_sources(const struct snapshot_head *head) {

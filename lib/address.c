@@ -76,24 +76,6 @@ int address_port_parse(const char *text, struct address_port *ret) {
         return 0;
 }
 
-int address_from_sockaddr(const struct sockaddr *sa, struct address *ret) {
-        struct address a = { .family = (uint8_t) sa->sa_family };
-
-        switch (sa->sa_family) {
-        case AF_INET:
-                memcpy(a.bytes, &((const struct sockaddr_in *) sa)->sin_addr, 4);
-                break;
-        case AF_INET6:
-                memcpy(a.bytes, &((const struct sockaddr_in6 *) sa)->sin6_addr, 16);
-                break;
-        default:
-                return -EAFNOSUPPORT;
-        }
-
-        *ret = a;
-        return 0;
-}
-
 const char *address_text(const struct address *address, char buffer[static ADDRESS_TEXT_MAX]) {
         /* glibc compresses as RFC 5952 asks: lower case, the first of the longest runs of zeros, never a
          * single one; mapped addresses in mixed notation. */
@@ -119,10 +101,4 @@ int address_compare(const struct address *a, const struct address *b) {
 
 bool address_equal(const struct address *a, const struct address *b) {
         return address_compare(a, b) == 0;
-}
-
-bool address_is_any(const struct address *address) {
-        static const uint8_t zeros[16];
-
-        return address->family != 0 && memcmp(address->bytes, zeros, address->family == AF_INET ? 4 : 16) == 0;
 }

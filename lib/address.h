@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sockaddr;
-
 /* Longest RFC 5952 text, an IPv4-mapped one written in mixed notation, with its NUL. */
 #define ADDRESS_TEXT_MAX 48
 
@@ -32,9 +30,6 @@ int address_parse(const char *text, size_t length, struct address *ret);
 /* Reads ADDR, ADDR:PORT, [ADDR] or [ADDR]:PORT (NUL-terminated). -EINVAL if it is none of them. */
 int address_port_parse(const char *text, struct address_port *ret);
 
-/* Takes family and address of a sockaddr_in or sockaddr_in6; -EAFNOSUPPORT for others. */
-int address_from_sockaddr(const struct sockaddr *sa, struct address *ret);
-
 /* Writes the RFC 5952 text; returns `buffer`. "-" for no address. */
 const char *address_text(const struct address *address, char buffer[static ADDRESS_TEXT_MAX]);
 
@@ -43,6 +38,3 @@ bool address_equal(const struct address *a, const struct address *b);
 
 /* Orders IPv4 before IPv6, then by value; 0 just when address_equal(). */
 int address_compare(const struct address *a, const struct address *b);
-
-/* 0.0.0.0 or :: */
-bool address_is_any(const struct address *address);

@@ -124,6 +124,11 @@ static int read_address(struct slice word, struct address *ret) {
         return 0;
 }
 
+static int too_many(struct builder *b, enum source source, const struct table *t) {
+        builder_complain(b, source, t->line, "expected at most %u addresses", SNAPSHOT_ROW_MAX);
+        return -EBADMSG;
+}
+
 static int bad_address(struct builder *b, enum source source, const struct table *t, struct slice word) {
         struct excerpt x;
 
@@ -139,6 +144,8 @@ static int read_local(struct builder *b, enum source source, const struct table 
         for (; table_word(&list, &word); range.count++) {
                 struct address *address;
 
+                if (range.count >= SNAPSHOT_ROW_MAX)
+                        return too_many(b, source, t);
                 r = builder_add_address(b, &address);
                 if (r < 0)
                         return r;
@@ -158,6 +165,8 @@ static int read_paths(struct builder *b, const struct table *t, struct slice lis
         for (; table_word(&list, &word); range.count++) {
                 struct path *path;
 
+                if (range.count >= SNAPSHOT_ROW_MAX)
+                        return too_many(b, SOURCE_ASSOCS, t);
                 r = builder_add_path(b, &path);
                 if (r < 0)
                         return r;

@@ -630,6 +630,21 @@ static void ask_for_tags(struct scan *s) {
         }
 }
 
+/* A peer that restarts changes both tags under the same id (RFC 9260 section 5.2.4), which no table shows: those
+ * that are known are asked for again in turns. */
+static void refresh_tags(struct scan *s) {
+        uint64_t turns = (s->b.n_associations + SCAN_TAGS_REFRESHED_MAX - 1) / SCAN_TAGS_REFRESHED_MAX;
+
+        for (size_t i = 0; i < s->b.n_associations && !s->diag_failed; i++) {
+                struct association *a = s->b.associations + i;
+                struct diag_association found;
+
+                if (FIELD_GIVEN(a, ASSOCIATION_PEER_TAG) && (a->id + s->options->serial) % turns == 0 &&
+                    lookup_built(s, a, &found) >= 0)
+                        set_tags(a, &found);
+        }
+}
+
 static void report_absence(struct scan *s) {
         struct snapshot_head *head = &s->b.head;
 
@@ -687,8 +702,10 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
                         r = carry_endpoints(&s);
                 if (r < 0)
                         return r;
-                if (options->serial != 0 && !options->root)
+                if (options->serial != 0 && !options->root) {
+                        refresh_tags(&s);
                         ask_for_tags(&s);
+                }
         }
 
         head->duration_usec = clock_usec(CLOCK_MONOTONIC) - head->started_monotonic;

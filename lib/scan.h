@@ -15,6 +15,8 @@
 #define SCAN_READS_MAX       2u
 /* Lookups of one scan for verification tags not known yet, 20 us each. */
 #define SCAN_TAGS_MAX 2000u
+/* How many of the known ones are asked for again in one scan. */
+#define SCAN_TAGS_REFRESHED_MAX 64u
 
 struct scan_options {
         const char *root;                       /* a saved tree with proc/net/sctp in it; NULL: this kernel */

@@ -36,8 +36,13 @@ static bool array_inside(const struct snapshot_head *h, uint64_t offset, uint32_
         return offset % 8 == 0 && offset >= sizeof(*h) && offset <= h->size && n <= (h->size - offset) / size;
 }
 
-static bool range_inside(struct range range, uint32_t n) {
-        return range.first <= n && range.count <= n - range.first;
+/* The elements' ranges follow each other without gaps, so no part of an array is counted twice. */
+static bool range_follows(struct range range, uint32_t n, uint32_t *next) {
+        if (range.first != *next || range.count > SNAPSHOT_ROW_MAX || range.count > n - *next)
+                return false;
+
+        *next += range.count;
+        return true;
 }
 
 static bool text_ends(const char *text, size_t size) {
@@ -56,6 +61,7 @@ static bool address_sound(const struct address *a) {
 /* The block may come from a process that has been taken over: nothing in it is believed. */
 static bool sound(const struct snapshot_head *h) {
         const uint8_t *block = (const uint8_t *) h;
+        uint32_t n_addresses = 0, n_paths = 0;
 
         if (!array_inside(h, h->endpoints, h->n_endpoints, sizeof(struct endpoint)) ||
             !array_inside(h, h->associations, h->n_associations, sizeof(struct association)) ||
@@ -63,6 +69,9 @@ static bool sound(const struct snapshot_head *h) {
             !array_inside(h, h->addresses, h->n_addresses, sizeof(struct address)) ||
             !array_inside(h, h->counters, h->n_counters, sizeof(struct counter)) ||
             !array_inside(h, h->complaints, h->n_complaints, sizeof(struct complaint)) ||
+            h->n_endpoints > SNAPSHOT_ENDPOINTS_MAX || h->n_associations > SNAPSHOT_ASSOCIATIONS_MAX ||
+            h->n_paths > SNAPSHOT_PATHS_MAX || h->n_addresses > SNAPSHOT_ADDRESSES_MAX ||
+            h->n_counters > SNAPSHOT_COUNTERS_MAX || h->n_complaints > SNAPSHOT_COMPLAINTS_MAX ||
             !text_ends(h->reason, sizeof(h->reason)) || !text_ends(h->advice, sizeof(h->advice)))
                 return false;
 
@@ -73,7 +82,7 @@ static bool sound(const struct snapshot_head *h) {
         for (uint32_t i = 0; i < h->n_endpoints; i++) {
                 const struct endpoint *e = (const struct endpoint *) (block + h->endpoints) + i;
 
-                if (!GIVEN_SOUND(e, _ENDPOINT_FIELD_MAX) || !range_inside(e->local, h->n_addresses) ||
+                if (!GIVEN_SOUND(e, _ENDPOINT_FIELD_MAX) || !range_follows(e->local, h->n_addresses, &n_addresses) ||
                     !STATE_SOUND(e, ENDPOINT_STATE, state, _ENDPOINT_STATE_MAX) ||
                     !STATE_SOUND(e, ENDPOINT_STYLE, style, _STYLE_MAX))
                         return false;
@@ -81,8 +90,8 @@ static bool sound(const struct snapshot_head *h) {
         for (uint32_t i = 0; i < h->n_associations; i++) {
                 const struct association *a = (const struct association *) (block + h->associations) + i;
 
-                if (!GIVEN_SOUND(a, _ASSOCIATION_FIELD_MAX) || !range_inside(a->local, h->n_addresses) ||
-                    !range_inside(a->paths, h->n_paths) ||
+                if (!GIVEN_SOUND(a, _ASSOCIATION_FIELD_MAX) || !range_follows(a->local, h->n_addresses, &n_addresses) ||
+                    !range_follows(a->paths, h->n_paths, &n_paths) ||
                     !STATE_SOUND(a, ASSOCIATION_STATE, state, _ASSOCIATION_STATE_MAX) ||
                     !STATE_SOUND(a, ASSOCIATION_SOCKET_STATE, socket_state, _ENDPOINT_STATE_MAX) ||
                     !STATE_SOUND(a, ASSOCIATION_STYLE, style, _STYLE_MAX))

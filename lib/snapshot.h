@@ -18,6 +18,8 @@
 #define SNAPSHOT_PATHS_MAX          8000000u
 #define SNAPSHOT_ADDRESSES_MAX      8000000u
 #define SNAPSHOT_COUNTERS_MAX       4096u
+/* Addresses of one side of one row: more than an INIT of 64 KiB can list. */
+#define SNAPSHOT_ROW_MAX            16384u
 /* Malformed rows are all counted, the first ones are kept in words. */
 #define SNAPSHOT_COMPLAINTS_MAX     32u
 

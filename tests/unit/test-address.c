@@ -111,39 +111,12 @@ static void test_order(void **state) {
         assert_true(address_equal(&none, &none));
 }
 
-static void test_any(void **state) {
-        struct address v4 = parse("0.0.0.0"), v6 = parse("::"), one = parse("0.0.0.1"), none = {};
-
-        (void) state;
-        assert_true(address_is_any(&v4));
-        assert_true(address_is_any(&v6));
-        assert_false(address_is_any(&one));
-        assert_false(address_is_any(&none));
-}
-
-static void test_sockaddr(void **state) {
-        struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000102) };
-        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-        struct sockaddr other = { .sa_family = AF_UNIX };
-        char text[ADDRESS_TEXT_MAX];
-        struct address a;
-
-        (void) state;
-        assert_int_equal(address_from_sockaddr((struct sockaddr *) &v4, &a), 0);
-        assert_string_equal(address_text(&a, text), "10.0.1.2");
-        assert_int_equal(address_from_sockaddr((struct sockaddr *) &v6, &a), 0);
-        assert_string_equal(address_text(&a, text), "::1");
-        assert_int_equal(address_from_sockaddr(&other, &a), -EAFNOSUPPORT);
-}
-
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_text),
                 cmocka_unit_test(test_no_address),
                 cmocka_unit_test(test_port),
                 cmocka_unit_test(test_order),
-                cmocka_unit_test(test_any),
-                cmocka_unit_test(test_sockaddr),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

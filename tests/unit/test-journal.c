@@ -223,18 +223,18 @@ static void test_fields(void **state) {
         assert_entry(s, 0,
                      "SYSLOG_IDENTIFIER=sctpmond\nSYSLOG_FACILITY=3\n"
                      "MESSAGE_ID=" MESSAGE_ID_ASSOCIATION_UP "\nPRIORITY=6\n"
-                     "MESSAGE=SCTP association 5 established: 10.0.2.1:39780 -> [fd00:1::2]:5062\n"
+                     "MESSAGE=SCTP association 5 established: 10.0.2.1:39780 <-> [fd00:1::2]:5062\n"
                      "SCTP_ASSOC_ID=5\nSCTP_OLD_STATE=cookie_echoed\nSCTP_NEW_STATE=established\n"
                      "SCTP_LOCAL_PORT=39780\nSCTP_PEER_PORT=5062\nSCTP_LOCAL_ADDRS=10.0.1.1 10.0.2.1\n"
                      "SCTP_PEER_ADDRS=fd00::2 fd00:1::2\nSCTP_PRIMARY=fd00:1::2\nSCTP_DURATION_MS=120\n"
                      "SCTP_NETNS=4026531840\nSCTP_CERTAINTY=high\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");
         assert_non_null(strstr(s->entries[1],
-                               "MESSAGE=SCTP association 5 appeared in cookie_wait: 10.0.2.1:39780 -> "));
+                               "MESSAGE=SCTP association 5 appeared in cookie_wait: 10.0.2.1:39780 <-> "));
         assert_null(strstr(s->entries[1], "SCTP_DURATION_MS"));
         assert_entry(s, 2,
                      "SYSLOG_IDENTIFIER=sctpmond\nSYSLOG_FACILITY=3\n"
                      "MESSAGE_ID=" MESSAGE_ID_ASSOCIATION_DOWN "\nPRIORITY=4\n"
-                     "MESSAGE=SCTP association (no id yet) gone: was cookie_wait for 3.2s (-:7 -> -:9), "
+                     "MESSAGE=SCTP association (no id yet) gone: was cookie_wait for 3.2s (-:7 <-> -:9), "
                      "as far as can be told\n"
                      "SCTP_OLD_STATE=cookie_wait\nSCTP_NEW_STATE=closed\nSCTP_LOCAL_PORT=7\nSCTP_PEER_PORT=9\n"
                      "SCTP_DURATION_MS=3200\nSCTP_CERTAINTY=low\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");

@@ -301,6 +301,24 @@ static void test_long_row(void **state) {
         snapshot_unref(s);
 }
 
+static void test_addresses_have_a_maximum(void **state) {
+        for (unsigned more = 0; more < 2; more++)
+                for (unsigned side = 0; side < 2; side++) {
+                        _cleanup_free_ char *text = malloc(1 << 20);
+                        char *t = text + sprintf(text, "%s0 0 2 1 3 0 9 0 0 0 1 5000 6000 %s", HEAD, side ? "<-> " : "");
+                        struct snapshot *s;
+
+                        (void) state;
+                        for (unsigned i = 0; i < SNAPSHOT_ROW_MAX + more; i++)
+                                t += sprintf(t, "10.0.%u.%u ", i / 256, i % 256);
+                        sprintf(t, "%s\t 500 10 10 20 0 0 0 1 0 212992 212992\n" ROW(7, "10.0.1.1 <-> *10.0.1.2"), side ? "" : "<-> ");
+                        s = read_assocs(text, false);
+                        assert_int_equal(snapshot_head(s)->n_associations, more ? 1 : 2);
+                        assert_int_equal(snapshot_head(s)->malformed, more);
+                        snapshot_unref(s);
+                }
+}
+
 static void test_repeated_rows(void **state) {
         static const char text[] = HEAD ROW(7, "10.0.1.1 <-> *10.0.1.2") ROW(8, "10.0.1.1 <-> *10.0.1.3")
                 ROW(7, "10.0.1.1 <-> 10.0.1.2 *10.0.2.2") ROW(7, "10.0.1.1 <-> *10.0.1.2 10.0.2.2 10.0.3.2");
@@ -442,6 +460,7 @@ int main(void) {
                 cmocka_unit_test(test_remaddr_without_state),
                 cmocka_unit_test(test_zeros),
                 cmocka_unit_test(test_long_row),
+                cmocka_unit_test(test_addresses_have_a_maximum),
                 cmocka_unit_test(test_repeated_rows),
                 cmocka_unit_test(test_malformed_rows),
                 cmocka_unit_test(test_complaints_have_a_maximum),

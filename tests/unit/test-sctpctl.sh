@@ -292,6 +292,22 @@ run eps --netns=blue --socket="$scratch/socket"
 says "no such namespace" 4 "no network namespace blue"
 stop
 
+# Without --netns= the namespace that sctpctl is in is meant, as it is by cat.
+netns=$(stat --dereference --format=%i /proc/self/ns/net)
+start <<<"{\"error\":\"io.sctpmon.Monitor.NamespaceNotFound\",\"parameters\":{\"netns\":\"inode:$netns\"}}"
+run eps --socket="$scratch/socket"
+grep -qF "watches another network namespace; reading this one's tables" "$scratch/err"
+result $? "the daemon is elsewhere: the own tables are read, and it says so"
+grep -qF "\"netns\":\"inode:$netns\"" "$scratch/requests"
+result $? "the own namespace is asked for"
+stop
+
+start <<<"{\"parameters\":{\"netns\":1,\"counters\":{\"SctpCurrEstab\":2},$scan}}"
+run stats --socket="$scratch/socket"
+grep -qF "watches another network namespace; reading this one's tables" "$scratch/err"
+result $? "the counters of another namespace are not shown as this one's"
+stop
+
 start <<<"{\"parameters\":{\"endpoint\":{\"localPort\":1,\"localAddresses\":[\"$(printf '\\u001b]0;owned\\u0007')\"],\"state\":\"\\u009b2J\\u0000\"}},\"continues\":true}
 {\"parameters\":{$scan}}"
 run eps --socket="$scratch/socket"
@@ -338,7 +354,7 @@ run stats --socket="$scratch/socket"
 says "parameters of the wrong type" 1 "does not speak Varlink"
 stop
 
-start <<<"{\"parameters\":{\"netns\":1,\"counters\":{\"SctpCurrEstab\":2,\"SctpNew\\u0007\":3},$scan}}"
+start <<<"{\"parameters\":{\"netns\":$netns,\"counters\":{\"SctpCurrEstab\":2,\"SctpNew\\u0007\":3},$scan}}"
 run stats --socket="$scratch/socket"
 same "stats by the daemon, an unknown counter too" 0 stats.daemon.txt
 stop

@@ -106,6 +106,8 @@ static void test_unsound(void **state) {
         REFUSED(a[3].style = 9);
         REFUSED(a[3].socket_state = -7);
         REFUSED(a[3].given |= UINT64_C(1) << 63);
+        REFUSED(a[3].local.first--);
+        REFUSED(a[3].paths = a[2].paths);
         REFUSED(e[1].local.count = 1000);
         REFUSED(e[1].state = 99);
         REFUSED(p[2].given |= UINT64_C(1) << PATH_STATE; p[2].state = -1);
