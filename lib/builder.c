@@ -61,24 +61,30 @@ int builder_add_counter(struct builder *b, struct counter **ret) {
         return APPEND(b, 4, counters, SNAPSHOT_COUNTERS_MAX, ret);
 }
 
-int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
-                             struct association **ret) {
-        const struct address *local = snapshot_addresses(s, a->local);
-        const struct path *paths = snapshot_paths(s, a->paths);
-        struct range local_range = { (uint32_t) b->n_addresses, a->local.count };
-        struct range path_range = { (uint32_t) b->n_paths, a->paths.count };
-        struct association *copy;
+static int copy_addresses(struct builder *b, const struct snapshot *s, struct range from, struct range *ret) {
+        const struct address *addresses = snapshot_addresses(s, from);
+        struct range range = { (uint32_t) b->n_addresses, from.count };
         int r;
 
-        for (size_t i = 0; i < a->local.count; i++) {
+        for (uint32_t i = 0; i < from.count; i++) {
                 struct address *address;
 
                 r = builder_add_address(b, &address);
                 if (r < 0)
                         return r;
-                *address = local[i];
+                *address = addresses[i];
         }
-        for (size_t i = 0; i < a->paths.count; i++) {
+
+        *ret = range;
+        return 0;
+}
+
+static int copy_paths(struct builder *b, const struct snapshot *s, struct range from, struct range *ret) {
+        const struct path *paths = snapshot_paths(s, from);
+        struct range range = { (uint32_t) b->n_paths, from.count };
+        int r;
+
+        for (uint32_t i = 0; i < from.count; i++) {
                 struct path *path;
 
                 r = builder_add_path(b, &path);
@@ -87,14 +93,39 @@ int builder_copy_association(struct builder *b, const struct snapshot *s, const 
                 *path = paths[i];
         }
 
-        r = builder_add_association(b, &copy);
+        *ret = range;
+        return 0;
+}
+
+int builder_copy_endpoint(struct builder *b, const struct snapshot *s, const struct endpoint *e) {
+        struct endpoint copy = *e, *added;
+        int r;
+
+        r = copy_addresses(b, s, e->local, &copy.local);
+        if (r >= 0)
+                r = builder_add_endpoint(b, &added);
         if (r < 0)
                 return r;
-        *copy = *a;
-        copy->local = local_range;
-        copy->paths = path_range;
 
-        *ret = copy;
+        *added = copy;
+        return 0;
+}
+
+int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
+                             struct association **ret) {
+        struct association copy = *a, *added;
+        int r;
+
+        r = copy_addresses(b, s, a->local, &copy.local);
+        if (r >= 0)
+                r = copy_paths(b, s, a->paths, &copy.paths);
+        if (r >= 0)
+                r = builder_add_association(b, &added);
+        if (r < 0)
+                return r;
+
+        *added = copy;
+        *ret = added;
         return 0;
 }
 

@@ -28,7 +28,8 @@ int builder_add_path(struct builder *b, struct path **ret);
 int builder_add_address(struct builder *b, struct address **ret);
 int builder_add_counter(struct builder *b, struct counter **ret);
 
-/* Copies an association of a snapshot with its addresses and paths. */
+/* Copy an element of a snapshot with its addresses and paths. */
+int builder_copy_endpoint(struct builder *b, const struct snapshot *s, const struct endpoint *e);
 int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
                              struct association **ret);
 

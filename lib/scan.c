@@ -5,8 +5,8 @@
 #include <sys/utsname.h>
 
 #include "clock.h"
-#include "diag.h"
 #include "index.h"
+#include "lookup.h"
 #include "netns.h"
 #include "proc.h"
 #include "scan.h"
@@ -23,9 +23,7 @@ struct scan {
         size_t n_remaddr;
         struct index by_id;             /* the builder's associations */
         struct index by_ends;           /* the same by ports and addresses, made when needed */
-        struct diag *diag;
-        bool diag_proved;               /* a lookup has succeeded, so ENOENT means "gone" */
-        bool diag_failed;
+        struct lookup lookup;
 };
 
 static void scan_done(struct scan *s) {
@@ -33,7 +31,7 @@ static void scan_done(struct scan *s) {
         free(s->remaddr);
         index_done(&s->by_id);
         index_done(&s->by_ends);
-        diag_close(s->diag);
+        lookup_done(&s->lookup);
 }
 
 static int read_text(const char *root, const char *name, char **ret, size_t *ret_length) {
@@ -389,82 +387,6 @@ static void join_paths(struct scan *s) {
                         join_without_id(s, s->remaddr + i);
 }
 
-/* The local address that goes with this peer address in a lookup, see diag_lookup(). */
-static const struct address *pair_of(const struct address *local, uint32_t n, const struct address *peer) {
-        for (uint32_t i = 0; i < n; i++)
-                if (local[i].family == peer->family)
-                        return local + i;
-
-        return peer->family == AF_INET6 && n > 0 ? local : NULL;
-}
-
-static int lookup(struct scan *s, const struct association *a, const struct address *local, const struct path *paths,
-                  struct diag_association *ret) {
-        struct source_report *report = s->b.head.sources + SOURCE_SOCK_DIAG;
-        uint64_t start = clock_usec(CLOCK_MONOTONIC);
-        int r = s->diag_failed ? -EIO : 0;
-
-        /* Behind a saved tree there is no kernel to ask. */
-        if (s->options->root)
-                return -ENODATA;
-        if (r == 0 && !s->diag)
-                r = diag_open(&s->diag);
-        if (r < 0) {
-                if (!s->diag_failed)
-                        report_failure(report, r);
-                s->diag_failed = true;
-                return r;
-        }
-
-        /* One pair finds it, unless just these addresses are being given up. Without a pair to ask by nothing is known. */
-        r = -ENODATA;
-        for (uint32_t i = 0; (r == -ENODATA || r == -ENOENT) && i < a->paths.count; i++) {
-                const struct address *from = pair_of(local, a->local.count, &paths[i].address);
-
-                if (!from)
-                        continue;
-                r = diag_lookup(s->diag, from, a->local_port, &paths[i].address, a->peer_port, ret);
-                report->rows++;
-        }
-        report->duration_usec += clock_usec(CLOCK_MONOTONIC) - start;
-
-        if (r >= 0) {
-                report->result = SOURCE_READ;
-                s->diag_proved = true;
-        } else if (r != -ENOENT && r != -ENODATA) {
-                report_failure(report, r);
-                s->diag_failed = true;
-        }
-
-        return r;
-}
-
-static int lookup_built(struct scan *s, const struct association *a, struct diag_association *ret) {
-        return lookup(s, a, s->b.addresses + a->local.first, s->b.paths + a->paths.first, ret);
-}
-
-/* ENOENT is also the answer of a kernel without sctp_diag: it counts only where the same question about
- * an association that is there has another answer, or the module is seen to be there. */
-static bool diag_proven(struct scan *s) {
-        struct source_report *report = s->b.head.sources + SOURCE_SOCK_DIAG;
-        struct diag_association ignored;
-
-        for (size_t i = s->b.n_associations; !s->diag_proved && !s->diag_failed && i > 0 && s->b.n_associations - i < 3; i--)
-                (void) lookup_built(s, s->b.associations + i - 1, &ignored);
-        if (!s->diag_proved && !s->diag_failed && access("/sys/module/sctp_diag", F_OK) == 0) {
-                report->result = SOURCE_READ;
-                s->diag_proved = true;
-        }
-        if (!s->diag_proved && !s->diag_failed) {
-                report->result = SOURCE_FAILED;
-                report->error = EOPNOTSUPP;
-                snprintf(report->text, sizeof(report->text), "the module sctp_diag is not there");
-                s->diag_failed = true;
-        }
-
-        return s->diag_proved;
-}
-
 static void set_changed(struct association *a, const struct snapshot_head *head) {
         a->last_change = head->started_realtime;
         a->last_change_monotonic = head->started_monotonic;
@@ -504,8 +426,8 @@ static int keep_unless_gone(struct scan *s, const struct association *p) {
         struct association *a;
         int r;
 
-        r = lookup(s, p, snapshot_addresses(previous, p->local), snapshot_paths(previous, p->paths), &found);
-        if (r == -ENOENT && diag_proven(s))
+        r = lookup_association(&s->lookup, p, snapshot_addresses(previous, p->local), snapshot_paths(previous, p->paths), &found);
+        if (r == -ENOENT && lookup_proven(&s->lookup, &s->b))
                 return 0;
 
         /* Other tags: the peer restarted, or another association has taken its place. The tables will tell. */
@@ -580,29 +502,12 @@ static int carry_all(struct scan *s) {
 /* A table of endpoints that could not be read this time says nothing of their end. */
 static int carry_endpoints(struct scan *s) {
         const struct snapshot *previous = s->options->previous;
-        const struct endpoint *e = snapshot_endpoints(previous);
-        int r;
+        int r = 0;
 
-        for (uint32_t i = 0; i < snapshot_head(previous)->n_endpoints; i++, e++) {
-                const struct address *local = snapshot_addresses(previous, e->local);
-                uint32_t first = (uint32_t) s->b.n_addresses;
-                struct endpoint *copy;
-                struct address *address;
+        for (uint32_t i = 0; r >= 0 && i < snapshot_head(previous)->n_endpoints; i++)
+                r = builder_copy_endpoint(&s->b, previous, snapshot_endpoints(previous) + i);
 
-                for (uint32_t j = 0; j < e->local.count; j++) {
-                        r = builder_add_address(&s->b, &address);
-                        if (r < 0)
-                                return r;
-                        *address = local[j];
-                }
-                r = builder_add_endpoint(&s->b, &copy);
-                if (r < 0)
-                        return r;
-                *copy = *e;
-                copy->local.first = first;
-        }
-
-        return 0;
+        return r;
 }
 
 static void observe_all(struct scan *s) {
@@ -615,7 +520,7 @@ static void observe_all(struct scan *s) {
 static void ask_for_tags(struct scan *s) {
         unsigned asked = 0, misses = 0;
 
-        for (size_t i = 0; i < s->b.n_associations && asked < SCAN_TAGS_MAX && !s->diag_failed; i++) {
+        for (size_t i = 0; i < s->b.n_associations && asked < SCAN_TAGS_MAX && !s->lookup.failed; i++) {
                 struct association *a = s->b.associations + i;
                 struct diag_association found;
 
@@ -623,9 +528,9 @@ static void ask_for_tags(struct scan *s) {
                 if (FIELD_GIVEN(a, ASSOCIATION_PEER_TAG) || (a->id == 0 && FIELD_GIVEN(a, ASSOCIATION_LOCAL_TAG)))
                         continue;
                 asked++;
-                if (lookup_built(s, a, &found) >= 0)
+                if (lookup_built(&s->lookup, &s->b, a, &found) >= 0)
                         set_tags(a, &found);
-                else if (!s->diag_proved && ++misses >= 3)
+                else if (!s->lookup.proved && ++misses >= 3)
                         break;
         }
 }
@@ -635,12 +540,12 @@ static void ask_for_tags(struct scan *s) {
 static void refresh_tags(struct scan *s) {
         uint64_t turns = (s->b.n_associations + SCAN_TAGS_REFRESHED_MAX - 1) / SCAN_TAGS_REFRESHED_MAX;
 
-        for (size_t i = 0; i < s->b.n_associations && !s->diag_failed; i++) {
+        for (size_t i = 0; i < s->b.n_associations && !s->lookup.failed; i++) {
                 struct association *a = s->b.associations + i;
                 struct diag_association found;
 
                 if (FIELD_GIVEN(a, ASSOCIATION_PEER_TAG) && (a->id + s->options->serial) % turns == 0 &&
-                    lookup_built(s, a, &found) >= 0)
+                    lookup_built(&s->lookup, &s->b, a, &found) >= 0)
                         set_tags(a, &found);
         }
 }
@@ -676,6 +581,7 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
         head->started_monotonic = clock_usec(CLOCK_MONOTONIC);
         head->started_realtime = clock_usec(CLOCK_REALTIME);
         if (!options->root) {
+                s.lookup.report = head->sources + SOURCE_SOCK_DIAG;
                 head->hz = clock_hz();
                 /* Without /proc/self/ns the namespace has no name, the rest is still true. */
                 (void) netns_self(&head->netns);
