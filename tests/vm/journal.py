@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 
 HEADER = Path(__file__).resolve().parents[2] / "lib/message-id.h"
-# "association_up", …: the change's type in the interface.
+# "association_up", …: the change's type in the interface. That SCTP is there each daemon says at its start.
 NAMES = {
     value: name.lower()
     for name, value in re.findall(r'#define MESSAGE_ID_(\w+)\s+"([0-9a-f]{32})"', HEADER.read_text())
+    if not name.endswith("AVAILABLE")
 }
 
 
@@ -27,7 +28,7 @@ journalctl --sync
 
 
 def entries(machine, *matches):
-    """All entries about SCTP up to now, the oldest first, each with the name of its MESSAGE_ID as `kind`."""
+    """All changes told up to now, the oldest first, each with the name of its MESSAGE_ID as `kind`."""
     ids = " ".join(f"MESSAGE_ID={value}" for value in NAMES)
     show = f"journalctl --quiet --output=json _SYSTEMD_UNIT=sctpmond.service {ids} {' '.join(matches)}"
     result = [json.loads(line) for line in machine.run(SETTLE + show).stdout.splitlines()]
