@@ -19,7 +19,8 @@
 
 static const char usage[] =
         "sctpload [OPTION…] hold N          N associations, left alone\n"
-        "sctpload [OPTION…] churn RATE SEC  RATE times a second, for SEC seconds, one of a few clients reconnects\n"
+        "sctpload [OPTION…] churn RATE SEC  RATE times a second one of a few clients reconnects, RATE * SEC times:\n"
+        "                                   where so many cannot be made in a second it takes longer\n"
         "sctpload [OPTION…] listen N        N endpoints that listen on ports from PORT on\n"
         "sctpload [OPTION…] serve           accepts what comes\n"
         "  -a ADDRESS  of the server, 127.0.0.1\n"
@@ -220,7 +221,7 @@ static int churn(const struct load *l, unsigned rate, unsigned seconds) {
         for (unsigned i = 0; i < l->clients; i++)
                 clients[i] = -EBADF;
 
-        while (now() < start + seconds) {
+        while (made < (uint64_t) rate * seconds) {
                 int *client = clients + made % l->clients;
 
                 close_p(client);

@@ -1,0 +1,95 @@
+"""While associations come and go, those that nobody touches stay in every answer and are no news."""
+
+import json
+import os
+
+import journal
+import load
+
+UNTOUCHED = 500
+RATE = 200
+# Two minutes, which is what the daemon must stand; more for a closer look.
+SECONDS = int(os.environ.get("SCTPMON_CHURN_SECONDS", 120))
+
+HELD_PORT = 7000
+CHURN_PORT = 7001
+
+# Lists without a pause for as long as the given process runs, reads the kernel's own table beside it, and
+# tells which rows of the port were missing or new.
+LISTENER = """
+import json, os, subprocess, sys
+
+pid, port = int(sys.argv[1]), int(sys.argv[2])
+
+def listing():
+    text = subprocess.run(["sctpctl", "assocs", "--json=short"], stdout=subprocess.PIPE, check=True).stdout
+    rows = json.loads(text)
+    held = {
+        (row["associationId"], row["localPort"], row["peerPort"], row["state"])
+        for row in rows if port in (row["localPort"], row["peerPort"])
+    }
+    return held, len(rows)
+
+def table():
+    with open("/proc/net/sctp/assocs") as file:
+        next(file)
+        rows = [line.split() for line in file]
+    return {int(row[6]) for row in rows if str(port) in (row[11], row[12])}
+
+expected, _ = listing()
+ids = {row[0] for row in expected}
+result = {"rows": len(expected), "listings": 0, "wrong": [], "others": 0, "tables": 0, "tables_without": 0}
+while os.path.exists(f"/proc/{pid}"):
+    held, rows = listing()
+    result["listings"] += 1
+    result["others"] += rows - len(held)
+    if held != expected:
+        result["wrong"].append({"missing": sorted(expected - held), "new": sorted(held - expected)})
+    result["tables"] += 1
+    result["tables_without"] += table() != ids
+print(json.dumps(result))
+"""
+
+
+def of_port(changes, port):
+    return [
+        change for change in changes
+        if "association" in change and port in (change["association"]["localPort"], change["association"]["peerPort"])
+    ]
+
+
+def test_untouched_associations_are_never_missed(machine):
+    load.install(machine)
+    machine.run("systemctl start sctpmond")
+    held = load.hold(machine, UNTOUCHED, HELD_PORT)
+    assert len(journal.entries(machine, f"SCTP_LOCAL_PORT={HELD_PORT}")) > 0
+    cursor = machine.run("journalctl --quiet --lines=0 --show-cursor").stdout.split("cursor: ")[1].strip()
+
+    watch = machine.spawn("exec sctpctl assocs --watch --json=short >/run/watch")
+    machine.put("/run/listener.py", LISTENER)
+    # It goes before those who look on: an emulated machine may not have the time for both.
+    churn = machine.spawn(f"exec nice -n -15 sctpload -p {CHURN_PORT} churn {RATE} {SECONDS}")
+    listener = machine.spawn(f"exec python3 /run/listener.py {churn.pid} {HELD_PORT}")
+    assert churn.wait(4 * SECONDS + 60) == 0, churn.output()
+    assert listener.wait() == 0, listener.output()
+
+    assert f"made {RATE * SECONDS} " in churn.stdout
+    result = json.loads(listener.stdout)
+    assert result["rows"] == 2 * UNTOUCHED
+    assert result["listings"] >= SECONDS / 10
+    assert result["others"] > 0
+    assert result["wrong"] == []
+    # The kernel's table does miss some of them meanwhile; otherwise nothing would be shown.
+    assert result["tables_without"] > 0
+
+    told = journal.entries(machine, f"--after-cursor='{cursor}'")
+    assert len(journal.kinds(told)) > SECONDS
+    assert [entry for entry in told if str(HELD_PORT) in (entry["SCTP_LOCAL_PORT"], entry.get("SCTP_PEER_PORT"))] == []
+
+    changes = [json.loads(line) for line in machine.get("/run/watch").splitlines()]
+    assert of_port(changes, CHURN_PORT)
+    assert of_port(changes, HELD_PORT) == []
+    assert (watch.returncode, watch.stderr) == (None, "")
+    assert journal.status(machine)["journal"]["lost"] == 0
+    print(f"{churn.stdout.strip()}, told {len(told)}, looked on: {result}")
+    held.kill()
