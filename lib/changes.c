@@ -56,7 +56,8 @@ static int tell_association(const struct walk *w, enum change_type type, enum ce
         return tell(w, &change);
 }
 
-static int tell_endpoint(const struct walk *w, enum change_type type, const struct snapshot *s, const struct endpoint *e) {
+static int tell_endpoint(const struct walk *w, enum change_type type,
+                         const struct snapshot *s, const struct endpoint *e) {
         struct change change = { .type = type, .certainty = CERTAINTY_HIGH, .snapshot = s, .endpoint = e };
 
         return tell(w, &change);
@@ -125,7 +126,8 @@ static int tell_step(const struct walk *w, const struct association *old, const 
 
 static bool same_figures(const struct walk *w, const struct association *old, const struct association *new) {
         const struct path *p = snapshot_paths(w->before, old->paths), *q = snapshot_paths(w->after, new->paths);
-        const struct address *x = snapshot_addresses(w->before, old->local), *y = snapshot_addresses(w->after, new->local);
+        const struct address *x = snapshot_addresses(w->before, old->local),
+                             *y = snapshot_addresses(w->after, new->local);
         struct association a = *old, b = *new;
 
         /* Where the lists stand in their snapshots, and how the row was come by, is nobody's figure. */
@@ -172,7 +174,8 @@ static int find_associations(struct walk *w) {
         return r;
 }
 
-static int compare_endpoints(const struct snapshot *s, const struct endpoint *e, const struct snapshot *t, const struct endpoint *f) {
+static int compare_endpoints(const struct snapshot *s, const struct endpoint *e,
+                             const struct snapshot *t, const struct endpoint *f) {
         const struct address *x = snapshot_addresses(s, e->local), *y = snapshot_addresses(t, f->local);
         int c;
 

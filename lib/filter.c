@@ -75,7 +75,8 @@ static bool read_state(json_t *object, enum filter_subject subject, int *ret) {
         if (!name)
                 return false;
 
-        *ret = subject == FILTER_ENDPOINTS ? (int) endpoint_state_from_name(name) : (int) association_state_from_name(name);
+        *ret = subject == FILTER_ENDPOINTS ? (int) endpoint_state_from_name(name) :
+                (int) association_state_from_name(name);
         return *ret >= 0;
 }
 

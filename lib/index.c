@@ -75,7 +75,8 @@ size_t index_pairs(const struct association *a) {
         return (size_t) n_local(a) * MIN(a->paths.count, INDEX_ADDRESSES_MAX);
 }
 
-static uint64_t hash_pair(const struct association *a, const struct address *local, const struct path *paths, size_t pair) {
+static uint64_t hash_pair(const struct association *a, const struct address *local, const struct path *paths,
+                          size_t pair) {
         uint64_t hash = hash_address((uint64_t) a->local_port << 16 | a->peer_port, &paths[pair / n_local(a)].address);
 
         return a->local.count > 0 ? hash_address(hash, local + pair % n_local(a)) : hash;

@@ -114,7 +114,8 @@ json_t *json_association(const struct snapshot *s, const struct association *a) 
 
         if (set_fields(association, association_fields, _ASSOCIATION_FIELD_MAX, a, hz) < 0 ||
             json_object_set_new_nocheck(association, "localAddresses", json_addresses(local, a->local.count)) < 0 ||
-            (primary && json_object_set_new_nocheck(association, "primaryAddress", json_address(&primary->address)) < 0))
+            (primary &&
+             json_object_set_new_nocheck(association, "primaryAddress", json_address(&primary->address)) < 0))
                 return NULL;
 
         for (uint32_t i = 0; i < a->paths.count; i++)
@@ -172,7 +173,8 @@ json_t *json_change(const struct change *change) {
             json_object_set_new_nocheck(json, "endpoint", json_endpoint(change->snapshot, change->endpoint)) < 0)
                 return NULL;
         if (change->association &&
-            (json_object_set_new_nocheck(json, "association", json_association(change->snapshot, change->association)) < 0 ||
+            (json_object_set_new_nocheck(json, "association",
+                                         json_association(change->snapshot, change->association)) < 0 ||
              set_name(json, "oldState", association_state_name(change->old_state)) < 0 ||
              set_name(json, "newState", association_state_name(change->new_state)) < 0))
                 return NULL;

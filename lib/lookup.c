@@ -28,8 +28,8 @@ static const struct address *pair_of(const struct address *local, uint32_t n, co
         return peer->family == AF_INET6 && n > 0 ? local : NULL;
 }
 
-int lookup_association(struct lookup *l, const struct association *a, const struct address *local, const struct path *paths,
-                       struct diag_association *ret) {
+int lookup_association(struct lookup *l, const struct association *a, const struct address *local,
+                       const struct path *paths, struct diag_association *ret) {
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
         int r = 0;
 
@@ -44,7 +44,8 @@ int lookup_association(struct lookup *l, const struct association *a, const stru
                 return r;
         }
 
-        /* One pair finds it, unless just these addresses are being given up. Without a pair to ask by nothing is known. */
+        /* One pair finds it, unless just these addresses are being given up. Without a pair to ask by
+         * nothing is known. */
         r = -ENODATA;
         for (uint32_t i = 0; (r == -ENODATA || r == -ENOENT) && i < a->paths.count; i++) {
                 const struct address *from = pair_of(local, a->local.count, &paths[i].address);

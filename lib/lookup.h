@@ -17,8 +17,8 @@ void lookup_done(struct lookup *l);
 
 /* Asks for an association by its ports and the addresses it is known to have. -ENOENT: there is none, if
  * lookup_proven(); any other error: nothing is known. */
-int lookup_association(struct lookup *l, const struct association *a, const struct address *local, const struct path *paths,
-                       struct diag_association *ret);
+int lookup_association(struct lookup *l, const struct association *a, const struct address *local,
+                       const struct path *paths, struct diag_association *ret);
 /* The same for one of the builder's own. */
 int lookup_built(struct lookup *l, const struct builder *b, const struct association *a, struct diag_association *ret);
 

@@ -14,7 +14,8 @@ struct plan {
         int columns[_ASSOCIATION_FIELD_MAX];    /* by field; -1: the kernel does not print it */
         bool shifted;
 };
-static_assert((int) _ASSOCIATION_FIELD_MAX >= (int) _ENDPOINT_FIELD_MAX && (int) _ASSOCIATION_FIELD_MAX >= (int) _PATH_FIELD_MAX,
+static_assert((int) _ASSOCIATION_FIELD_MAX >= (int) _ENDPOINT_FIELD_MAX &&
+              (int) _ASSOCIATION_FIELD_MAX >= (int) _PATH_FIELD_MAX,
               "a plan has room for the longest list of fields");
 
 /* What could not be read, for a complaint: escaped, and cut to what fits. */
@@ -29,7 +30,8 @@ static const char *excerpt(struct slice s, struct excerpt *ret) {
         return ret->text;
 }
 
-static void complain_misfit(struct builder *b, enum source source, unsigned line, struct slice expected, struct slice found) {
+static void complain_misfit(struct builder *b, enum source source, unsigned line,
+                            struct slice expected, struct slice found) {
         struct excerpt x, y;
 
         builder_complain(b, source, line, "expected %s, found \"%s\"", excerpt(expected, &x), excerpt(found, &y));
@@ -67,7 +69,8 @@ static int64_t value_of(const struct field *field, bool shifted, uint64_t number
         case FIELD_NUMBER:
         case FIELD_JIFFIES:
         case FIELD_TIME:
-                return number <= (field->size == 8 ? INT64_MAX : (UINT64_C(1) << (8 * field->size)) - 1) ? (int64_t) number : -ERANGE;
+                return number <= (field->size == 8 ? INT64_MAX : (UINT64_C(1) << (8 * field->size)) - 1) ?
+                        (int64_t) number : -ERANGE;
         case FIELD_BOOLEAN:
                 return number != 0;
         case FIELD_STYLE:
@@ -100,7 +103,8 @@ static int read_fields(struct builder *b, enum source source, const struct table
                         continue;
                 value = value_of(field, p->shifted, row->numbers[p->columns[i]]);
                 if (value < 0) {
-                        builder_complain(b, source, t->line, "expected a number the kernel can mean in column %s, found \"%" PRIu64 "\"",
+                        builder_complain(b, source, t->line,
+                                         "expected a number the kernel can mean in column %s, found \"%" PRIu64 "\"",
                                          field->column, row->numbers[p->columns[i]]);
                         return -EBADMSG;
                 }
@@ -136,7 +140,8 @@ static int bad_address(struct builder *b, enum source source, const struct table
         return -EBADMSG;
 }
 
-static int read_local(struct builder *b, enum source source, const struct table *t, struct slice list, struct range *ret) {
+static int read_local(struct builder *b, enum source source, const struct table *t, struct slice list,
+                      struct range *ret) {
         struct range range = { (uint32_t) b->n_addresses, 0 };
         struct slice word;
         int r;
@@ -316,7 +321,8 @@ int proc_read_remaddr(struct builder *b, const char *text, size_t length, struct
                         continue;
                 }
                 if (row.numbers[id_column] > INT32_MAX) {
-                        builder_complain(b, SOURCE_REMADDR, t.line, "expected an id the kernel can mean in column ASSOC_ID, found \"%" PRIu64 "\"",
+                        builder_complain(b, SOURCE_REMADDR, t.line,
+                                         "expected an id the kernel can mean in column ASSOC_ID, found \"%" PRIu64 "\"",
                                          row.numbers[id_column]);
                         continue;
                 }

@@ -102,7 +102,8 @@ static void report_failure(struct source_report *report, int error) {
 
 /* Reads one table and hands its text to the reader. What goes wrong with the table goes into its
  * report; only what ends the scan comes back. */
-static int read_source(struct scan *s, enum source source, int (*reader)(struct scan *s, const char *text, size_t length)) {
+static int read_source(struct scan *s, enum source source,
+                       int (*reader)(struct scan *s, const char *text, size_t length)) {
         struct source_report *report = s->b.head.sources + source;
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
         _cleanup_free_ char *text = NULL;
@@ -224,7 +225,8 @@ static int find_ends(struct scan *s, const struct association *p, struct associa
         while (index_next_pair(&s->by_ends, p, local, paths, &pair, &cursor, &element)) {
                 struct association *a = s->b.associations + element;
 
-                if (association_same_ends(p, local, paths, a, s->b.addresses + a->local.first, s->b.paths + a->paths.first))
+                if (association_same_ends(p, local, paths,
+                                          a, s->b.addresses + a->local.first, s->b.paths + a->paths.first))
                         found = a;
         }
 
@@ -288,7 +290,8 @@ static int drop_promoted(struct scan *s) {
                         const struct association *w = b->associations + element;
 
                         promoted[element] |= w->inode == a->inode &&
-                                association_same_ends(a, local, paths, w, b->addresses + w->local.first, b->paths + w->paths.first);
+                                association_same_ends(a, local, paths,
+                                                      w, b->addresses + w->local.first, b->paths + w->paths.first);
                 }
         }
 
@@ -403,7 +406,8 @@ static void set_tags(struct association *a, const struct diag_association *found
 
 /* Hands on to the row what earlier scans knew of the same association. */
 static void carry(const struct snapshot_head *head, struct association *a, const struct association *p) {
-        static const uint64_t handed_on = UINT64_C(1) << ASSOCIATION_OBSERVED_SINCE | UINT64_C(1) << ASSOCIATION_LAST_CHANGE |
+        static const uint64_t handed_on = UINT64_C(1) << ASSOCIATION_OBSERVED_SINCE |
+                                          UINT64_C(1) << ASSOCIATION_LAST_CHANGE |
                                           UINT64_C(1) << ASSOCIATION_LOCAL_TAG | UINT64_C(1) << ASSOCIATION_PEER_TAG;
 
         a->observed_since = p->observed_since;
@@ -426,7 +430,8 @@ static int keep_unless_gone(struct scan *s, const struct association *p) {
         struct association *a;
         int r;
 
-        r = lookup_association(&s->lookup, p, snapshot_addresses(previous, p->local), snapshot_paths(previous, p->paths), &found);
+        r = lookup_association(&s->lookup, p, snapshot_addresses(previous, p->local),
+                               snapshot_paths(previous, p->paths), &found);
         if (r == -ENOENT && lookup_proven(&s->lookup, &s->b))
                 return 0;
 

@@ -111,7 +111,8 @@ static const char *skip_list(const char *p) {
         }
 }
 
-static int misfit(struct slice expected, const char *p, const char *end, struct slice *ret_expected, struct slice *ret_found) {
+static int misfit(struct slice expected, const char *p, const char *end,
+                  struct slice *ret_expected, struct slice *ret_found) {
         const char *stop = p;
 
         /* All up to the next blank, control characters too: they may be what is wrong. */
