@@ -70,7 +70,11 @@ static int parse_arguments(struct arguments *a, int argc, char *argv[]) {
         size_t n = 0;
         int c;
 
-        *a = (struct arguments) { .config_path = CONFIG_PATH, .socket_path = SOCKET_PATH, .state_directory = STATE_DIRECTORY };
+        *a = (struct arguments) {
+                .config_path = CONFIG_PATH,
+                .socket_path = SOCKET_PATH,
+                .state_directory = STATE_DIRECTORY,
+        };
         add_option(a, &n, "help", no_argument, OPTION_HELP);
         add_option(a, &n, "version", no_argument, OPTION_VERSION);
         add_option(a, &n, "config", required_argument, OPTION_CONFIG);
@@ -177,7 +181,8 @@ static int run(const struct arguments *a, const struct config *config) {
         int r;
 
         if (mkdir(a->state_directory, 0700) < 0 && errno != EEXIST)
-                log_warning("cannot make %s (%m): what changes while sctpmond does not run will not be told", a->state_directory);
+                log_warning("cannot make %s (%m): what changes while sctpmond does not run will not be told",
+                            a->state_directory);
         if (asprintf(&state_path, "%s/snapshot", a->state_directory) < 0) {
                 state_path = NULL;
                 return -ENOMEM;

@@ -151,14 +151,17 @@ static void set_scan_timer(struct manager *m, uint64_t cpu_usec) {
 
         m->effective_interval = MAX(m->config.interval_usec, needed);
         if (needed > m->config.interval_usec)
-                snprintf(m->notice, sizeof(m->notice), "a scan takes %s of CPU: to stay within CpuShare=%u%% one is made every %s",
-                         text_span(cpu_usec, took), m->config.cpu_share_percent, text_span(m->effective_interval, stretched));
+                snprintf(m->notice, sizeof(m->notice),
+                         "a scan takes %s of CPU: to stay within CpuShare=%u%% one is made every %s",
+                         text_span(cpu_usec, took), m->config.cpu_share_percent,
+                         text_span(m->effective_interval, stretched));
 
         (void) sd_event_source_set_time(m->scan_timer, MAX(m->asked + m->effective_interval, now));
         (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_ONESHOT);
 }
 
-static void report_availability(const struct manager *m, const struct snapshot_head *before, const struct snapshot_head *after) {
+static void report_availability(const struct manager *m,
+                                const struct snapshot_head *before, const struct snapshot_head *after) {
         if (before && before->available == after->available && strcmp(before->reason, after->reason) == 0)
                 return;
         if (journal_availability(m->journal, after->available, after->reason, after->advice) < 0)
@@ -183,7 +186,8 @@ static void notify_status(struct manager *m) {
         if (!head->available)
                 snprintf(status, sizeof(status), "Waiting for SCTP: %s", head->reason);
         else
-                snprintf(status, sizeof(status), "Watching %u endpoints and %u associations in network namespace %" PRIu64,
+                snprintf(status, sizeof(status),
+                         "Watching %u endpoints and %u associations in network namespace %" PRIu64,
                          head->n_endpoints, head->n_associations, head->netns);
         if (strcmp(status, m->status) == 0)
                 return;

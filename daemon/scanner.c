@@ -176,7 +176,8 @@ int scanner_receive(int fd, uint64_t *ret_serial, int *ret_error, struct snapsho
         for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
                 if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
                         memcpy(&memfd, CMSG_DATA(c), sizeof(memfd));
-        if (n != sizeof(a) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (a.error < 0) != (memfd < 0) || a.error > 0)
+        if (n != sizeof(a) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+            (a.error < 0) != (memfd < 0) || a.error > 0)
                 return -EBADMSG;
 
         if (a.error == 0) {
