@@ -38,7 +38,8 @@ static void cell_paths(struct grid *g, json_t *object) {
 }
 
 static void cell_heartbeat(struct grid *g, json_t *object) {
-        json_t *ms = json_object_get(object, "heartbeatIntervalMs"), *jiffies = json_object_get(object, "heartbeatIntervalJiffies");
+        json_t *ms = json_object_get(object, "heartbeatIntervalMs"),
+               *jiffies = json_object_get(object, "heartbeatIntervalJiffies");
         json_int_t value = json_integer_value(ms);
 
         if (ms && value % 1000 == 0)

@@ -26,7 +26,8 @@ static bool is_ipv6(const char *address) {
         return strchr(address, ':');
 }
 
-static void put_end(struct grid *g, enum style style, const char *before, const char *address, json_int_t port, const char *after) {
+static void put_end(struct grid *g, enum style style, const char *before, const char *address, json_int_t port,
+                    const char *after) {
         grid_put(g, style, is_ipv6(address) ? "%s[%s]:%" JSON_INTEGER_FORMAT "%s" : "%s%s:%" JSON_INTEGER_FORMAT "%s",
                  before, address, port, after);
 }
@@ -119,8 +120,9 @@ char *ends_text(json_t *object, const char *addresses, const char *port, const c
         json_array_foreach(json_object_get(object, addresses), i, address) {
                 const char *a = json_string_value(address) ?: "-";
 
-                fprintf(f, is_ipv6(a) ? "%s%s[%s]:%" JSON_INTEGER_FORMAT : "%s%s%s:%" JSON_INTEGER_FORMAT, i > 0 ? "," : "",
-                        primary && strcmp(member_string(object, primary), a) == 0 ? "*" : "", a, member_int(object, port));
+                fprintf(f, is_ipv6(a) ? "%s%s[%s]:%" JSON_INTEGER_FORMAT : "%s%s%s:%" JSON_INTEGER_FORMAT,
+                        i > 0 ? "," : "", primary && strcmp(member_string(object, primary), a) == 0 ? "*" : "",
+                        a, member_int(object, port));
         }
         if (json_array_size(json_object_get(object, addresses)) == 0)
                 fprintf(f, "-:%" JSON_INTEGER_FORMAT, member_int(object, port));

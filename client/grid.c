@@ -202,7 +202,8 @@ static bool cell_equal(const struct grid *g, size_t a, size_t b, size_t column) 
         if (n != m)
                 return false;
         for (size_t i = 0; i < n; i++)
-                if (la[i].length != lb[i].length || memcmp(g->text + la[i].text, g->text + lb[i].text, la[i].length) != 0)
+                if (la[i].length != lb[i].length ||
+                    memcmp(g->text + la[i].text, g->text + lb[i].text, la[i].length) != 0)
                         return false;
         return true;
 }

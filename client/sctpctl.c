@@ -303,7 +303,8 @@ static int parse_option(struct arguments *a, enum option_id id, const char *valu
 
         case OPTION_COLOR:
                 a->color = value;
-                return strcmp(value, "auto") == 0 || strcmp(value, "always") == 0 || strcmp(value, "never") == 0 ? 0 : -EINVAL;
+                return strcmp(value, "auto") == 0 || strcmp(value, "always") == 0 || strcmp(value, "never") == 0 ?
+                        0 : -EINVAL;
 
         case OPTION_WIDE:
                 o->wide = true;
@@ -442,7 +443,8 @@ static enum code check_arguments(struct arguments *a, const struct verb *verb) {
                 return CODE_USAGE;
         }
         if (o->raw)
-                with = o->output != OUTPUT_TABLE ? "--json" : o->watch ? "--watch" : o->filter ? "filters" : o->netns ? "--netns" : NULL;
+                with = o->output != OUTPUT_TABLE ? "--json" : o->watch ? "--watch" : o->filter ? "filters" :
+                        o->netns ? "--netns" : NULL;
         if (with) {
                 say("--raw prints the kernel's table as it is: not together with %s.", with);
                 return CODE_USAGE;

@@ -81,7 +81,8 @@ void source_say_no_daemon(const struct options *o, int error, const char *instea
         bool forbidden = error == -EACCES || error == -EPERM;
 
         say("%s (%s: %s)%s%s", forbidden ? "You may not use sctpmond's socket" :
-                               error == -ENOENT || error == -ECONNREFUSED ? "sctpmond is not running" : "sctpmond cannot be reached",
+                               error == -ENOENT || error == -ECONNREFUSED ? "sctpmond is not running" :
+                               "sctpmond cannot be reached",
             o->socket, strerror(-error), instead ? "; " : ".", instead ?: "");
         if (forbidden)
                 say_group(o->socket);
@@ -142,7 +143,8 @@ enum code source_say_error(const struct options *o, const struct varlink_reply *
                 return CODE_NOT_THERE;
         }
         if (strcmp(error, INTERFACE "NamespaceNotFound") == 0) {
-                say("sctpmond watches no network namespace %s. Those with a name: ip netns list", o->netns ?: parameter(reply, "netns"));
+                say("sctpmond watches no network namespace %s. Those with a name: ip netns list",
+                    o->netns ?: parameter(reply, "netns"));
                 say("What the kernel says in one that is not watched: ip netns exec NAME sctpctl eps --raw");
                 return CODE_NOT_THERE;
         }
@@ -172,7 +174,8 @@ static void say_age(json_t *scan) {
         char span[TEXT_SPAN_MAX];
 
         if (json_is_true(json_object_get(scan, "stale")))
-                say("The kernel could not be read anew; these figures are at least %s old.", text_span((uint64_t) MAX(age, 0) * USEC_PER_MSEC, span));
+                say("The kernel could not be read anew; these figures are at least %s old.",
+                    text_span((uint64_t) MAX(age, 0) * USEC_PER_MSEC, span));
         else if (age > 1000)
                 say("These figures are %s old.", text_span((uint64_t) age * USEC_PER_MSEC, span));
 }
@@ -315,12 +318,14 @@ static enum code check_place(const struct options *o) {
 
         r = netns_resolve(o->netns, &all, &netns);
         if (r < 0) {
-                say("Network namespace %s: %s", o->netns, r == -EINVAL ? "expected all, host, NAME, pid:N or inode:N" : strerror(-r));
+                say("Network namespace %s: %s", o->netns,
+                    r == -EINVAL ? "expected all, host, NAME, pid:N or inode:N" : strerror(-r));
                 return r == -EINVAL ? CODE_USAGE : r == -ENOENT ? CODE_NOT_THERE : CODE_FAILED;
         }
         r = netns_self(&self);
         if (!all && (r < 0 || self != netns)) {
-                say("Without sctpmond only this process's own network namespace can be read. In another one: ip netns exec NAME sctpctl …");
+                say("Without sctpmond only this process's own network namespace can be read. "
+                    "In another one: ip netns exec NAME sctpctl …");
                 return CODE_FAILED;
         }
         return CODE_DONE;
@@ -355,7 +360,8 @@ static enum code scan_here(const struct options *o, enum source table, struct sn
         return CODE_DONE;
 }
 
-static enum code list_from_here(const struct options *o, const struct listing *l, source_handler handler, void *userdata) {
+static enum code list_from_here(const struct options *o, const struct listing *l,
+                                source_handler handler, void *userdata) {
         _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
         _cleanup_(json_decref_p) json_t *scan = NULL;
         struct filter filter = FILTER_ANY;
@@ -513,7 +519,8 @@ enum code source_raw(const struct options *o, enum source table) {
         _cleanup_close_ int fd = -EBADF;
         char path[PATH_MAX];
 
-        if ((size_t) snprintf(path, sizeof(path), "%s/proc/net/sctp/%s", o->root ?: "", source_name(table)) >= sizeof(path)) {
+        if ((size_t) snprintf(path, sizeof(path), "%s/proc/net/sctp/%s",
+                              o->root ?: "", source_name(table)) >= sizeof(path)) {
                 say("--root=: %s", strerror(ENAMETOOLONG));
                 return CODE_FAILED;
         }
@@ -523,7 +530,8 @@ enum code source_raw(const struct options *o, enum source table) {
 
                 say("%s: %s", path, strerror(errno));
                 if (missing && !o->root)
-                        say("The kernel has not loaded SCTP. sctpmond does so when it starts: systemctl start sctpmond");
+                        say("The kernel has not loaded SCTP. "
+                            "sctpmond does so when it starts: systemctl start sctpmond");
                 return missing ? CODE_NOT_AVAILABLE : CODE_FAILED;
         }
         return copy_out(fd, path);

@@ -49,7 +49,8 @@ static void print_scan(const struct options *o, json_t *status) {
 
         span(status, "intervalMs", USEC_PER_MSEC, interval);
         span(status, "effectiveIntervalMs", USEC_PER_MSEC, effective);
-        line(o, stretched ? STYLE_WARNING : STYLE_PLAIN, "Interval", stretched ? "%s, stretched to %s" : "%s", interval, effective);
+        line(o, stretched ? STYLE_WARNING : STYLE_PLAIN, "Interval", stretched ? "%s, stretched to %s" : "%s",
+             interval, effective);
         if (member_string(status, "notice")[0])
                 line(o, STYLE_WARNING, NULL, "%s", member_string(status, "notice"));
         if (!scan)
@@ -72,13 +73,16 @@ static void print_sources(const struct options *o, json_t *sources) {
                 char duration[TEXT_SPAN_MAX];
                 enum style style;
 
-                style = strcmp(result, "failed") == 0 ? STYLE_TROUBLE : member_int(source, "malformed") > 0 ? STYLE_WARNING : STYLE_PLAIN;
+                style = strcmp(result, "failed") == 0 ? STYLE_TROUBLE :
+                        member_int(source, "malformed") > 0 ? STYLE_WARNING : STYLE_PLAIN;
                 if (strcmp(result, "read") == 0)
-                        line(o, style, key, "%-9s read: %" JSON_INTEGER_FORMAT " row%s in %s, %" JSON_INTEGER_FORMAT " malformed",
+                        line(o, style, key,
+                             "%-9s read: %" JSON_INTEGER_FORMAT " row%s in %s, %" JSON_INTEGER_FORMAT " malformed",
                              member_string(source, "name"), rows, PLURAL(rows), duration_text(source, duration),
                              member_int(source, "malformed"));
                 else
-                        line(o, style, key, "%-9s %s%s%s", member_string(source, "name"), result, reason[0] ? ": " : "", reason);
+                        line(o, style, key, "%-9s %s%s%s", member_string(source, "name"), result,
+                             reason[0] ? ": " : "", reason);
                 key = NULL;
         }
 }
@@ -96,8 +100,8 @@ static void print_complaints(const struct options *o, json_t *complaints) {
 }
 
 static void print_clients(const struct options *o, json_t *clients) {
-        json_int_t connections = member_int(clients, "refusedConnections"), messages = member_int(clients, "refusedMessages"),
-                overruns = member_int(clients, "overruns");
+        json_int_t connections = member_int(clients, "refusedConnections"),
+                messages = member_int(clients, "refusedMessages"), overruns = member_int(clients, "overruns");
 
         line(o, STYLE_PLAIN, "Clients", "%" JSON_INTEGER_FORMAT " connected, %" JSON_INTEGER_FORMAT " monitoring",
              member_int(clients, "connected"), member_int(clients, "monitors"));
@@ -117,7 +121,8 @@ static void print_journal(const struct options *o, json_t *journal) {
 static void print_status(const struct options *o, json_t *status) {
         json_int_t endpoints = member_int(status, "endpoints"), associations = member_int(status, "associations");
 
-        line(o, STYLE_PLAIN, "sctpmond", "%s, running since %s", member_string(status, "version"), member_string(status, "startedAt"));
+        line(o, STYLE_PLAIN, "sctpmond", "%s, running since %s",
+             member_string(status, "version"), member_string(status, "startedAt"));
         line(o, STYLE_PLAIN, "Processes", "server %" JSON_INTEGER_FORMAT ", scanner %" JSON_INTEGER_FORMAT,
              member_int(status, "pid"), member_int(status, "scannerPid"));
         if (json_is_true(json_object_get(status, "sctpAvailable")))

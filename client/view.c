@@ -478,7 +478,8 @@ static void draw_head(struct view *v, uint64_t now) {
         }
         text_span((now - MIN(now, v->scanned)) / TICK_USEC * TICK_USEC, span);
         news = plain_format("%" PRIu64 " changes seen; last look %s%s%s", v->changes,
-                            now < v->scanned + TICK_USEC ? "just now" : span, now < v->scanned + TICK_USEC ? "" : " ago",
+                            now < v->scanned + TICK_USEC ? "just now" : span,
+                            now < v->scanned + TICK_USEC ? "" : " ago",
                             v->stale ? ", the next is not finished" : "");
         put_line(1, v->stale ? attributes[STYLE_WARNING] : A_NORMAL, news ?: "");
 }
@@ -487,7 +488,8 @@ static void draw_foot(const struct view *v) {
         _cleanup_free_ char *text = NULL;
         size_t last = MIN(v->top + rows_shown(), v->n_rows);
 
-        text = plain_format("q quit   Up Down PgUp PgDn Home End scroll   %zu-%zu of %zu", MIN(v->top + 1, v->n_rows), last, v->n_rows);
+        text = plain_format("q quit   Up Down PgUp PgDn Home End scroll   %zu-%zu of %zu",
+                            MIN(v->top + 1, v->n_rows), last, v->n_rows);
         put_line(LINES - 1, A_DIM, text ?: "");
 }
 

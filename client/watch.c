@@ -94,7 +94,8 @@ static int print_line(json_t *change) {
         if (duration)
                 text_span((uint64_t) MAX(json_integer_value(duration), 0) * USEC_PER_MSEC, span);
         if (association)
-                line = plain_format("%s %s %s <-> %s %s -> %s%s%s%s", member_string(change, "at"), member_string(change, "type"),
+                line = plain_format("%s %s %s <-> %s %s -> %s%s%s%s",
+                                    member_string(change, "at"), member_string(change, "type"),
                                     local, peer, member_string(change, "oldState"), member_string(change, "newState"),
                                     span[0] ? " after " : "", span,
                                     strcmp(member_string(change, "certainty"), "low") == 0 ? " (not certain)" : "");
@@ -110,7 +111,8 @@ static int print_line(json_t *change) {
 static int print_change(struct watch *w, json_t *change) {
         const char *wanted = json_string_value(json_object_get(w->options->filter, "state"));
 
-        if (wanted && strcmp(member_string(change, "oldState"), wanted) != 0 && strcmp(member_string(change, "newState"), wanted) != 0)
+        if (wanted && strcmp(member_string(change, "oldState"), wanted) != 0 &&
+            strcmp(member_string(change, "newState"), wanted) != 0)
                 return 0;
         return w->writer ? writer_object(w->writer, change) : print_line(change);
 }
@@ -130,7 +132,8 @@ static void say_absence(const struct watch *w, json_t *parameters) {
 }
 
 static int handle(struct watch *w, json_t *parameters) {
-        json_t *association = json_object_get(parameters, "association"), *change = json_object_get(parameters, "change");
+        json_t *association = json_object_get(parameters, "association"),
+               *change = json_object_get(parameters, "change");
         json_t *scan = json_object_get(parameters, "scan");
         int r = 0;
 
@@ -203,7 +206,8 @@ static enum code receive(struct watch *w, bool *ret_end) {
                 if (r == -EPIPE)
                         *ret_end = true;
                 if (r == -ENOTTY) {
-                        say("This terminal (TERM=%s) cannot show a live view. Line by line: sctpctl assocs --watch | cat",
+                        say("This terminal (TERM=%s) cannot show a live view. "
+                            "Line by line: sctpctl assocs --watch | cat",
                             getenv("TERM") ?: "");
                         return CODE_FAILED;
                 }

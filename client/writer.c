@@ -24,7 +24,8 @@ static int output_error(void) {
 
 /* A terminal may obey C1 control characters, which JSON does not escape. */
 static size_t json_flags(const struct options *o) {
-        return (o->output == OUTPUT_JSON_PRETTY ? JSON_INDENT(2) : JSON_COMPACT) | (o->terminal ? JSON_ENSURE_ASCII : 0);
+        return (o->output == OUTPUT_JSON_PRETTY ? JSON_INDENT(2) : JSON_COMPACT) |
+               (o->terminal ? JSON_ENSURE_ASCII : 0);
 }
 
 static int dump(json_t *object, size_t flags, const char *indent) {
@@ -111,7 +112,8 @@ static const struct writer_ops array_ops = { .object = array_object, .finish = a
 static const struct writer_ops stream_ops = { .object = stream_object, .finish = stream_finish };
 static const struct writer_ops table_ops = { .object = table_object, .finish = table_finish };
 
-struct writer *writer_new(const struct options *o, enum writer_kind kind, const struct column *columns, size_t n_columns) {
+struct writer *writer_new(const struct options *o, enum writer_kind kind,
+                          const struct column *columns, size_t n_columns) {
         _cleanup_(writer_free_p) struct writer *w = NULL;
 
         w = calloc(1, sizeof(*w));

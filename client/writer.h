@@ -14,7 +14,8 @@ enum writer_kind {
 
 struct writer;
 
-struct writer *writer_new(const struct options *o, enum writer_kind kind, const struct column *columns, size_t n_columns);
+struct writer *writer_new(const struct options *o, enum writer_kind kind,
+                          const struct column *columns, size_t n_columns);
 struct writer *writer_free(struct writer *w);
 DEFINE_CLEANUP(struct writer *, writer_free)
 
