@@ -237,11 +237,12 @@ result $? "and does nothing to the terminal"
 
 start() { # the script of the fake daemon on standard input
         cat >"$scratch/script"
-        rm -f "$scratch/socket"
+        # The one before has been ready, too.
+        rm -f "$scratch/socket" "$scratch/requests"
         "$fake" "$scratch/socket" <"$scratch/script" >"$scratch/requests" &
         daemon=$!
         for _ in $(seq 100); do
-                grep -q ready "$scratch/requests" && return
+                grep -qs ready "$scratch/requests" && return
                 sleep 0.05
         done
 }
@@ -490,7 +491,14 @@ if command -v script >/dev/null && script -qec true /dev/null </dev/null >/dev/n
 
         start <<<"$present
 @hang"
-        { sleep 2; printf q; sleep 1; } |
+        shown() { # until the terminal has seen this
+                for _ in $(seq 300); do
+                        grep -qF "$1" "$scratch/out" && return
+                        sleep 0.1
+                done
+        }
+        : >"$scratch/out"
+        { shown "1 association"; printf q; shown "$(printf '\033[?1049l')"; } |
                 TERM=xterm script -qec "'$sctpctl' assocs --watch --socket='$scratch/socket'" /dev/null >"$scratch/out" 2>/dev/null
         code=${PIPESTATUS[1]}
         expect "the live view ends with q" 0
