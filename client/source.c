@@ -6,8 +6,8 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "clock.h"
 #include "json.h"
 #include "netns.h"
 #include "scan.h"
@@ -264,13 +264,6 @@ static enum code list_from_daemon(const struct options *o, struct varlink_client
 
 /* This host, or a saved tree */
 
-static uint64_t now_monotonic(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
-}
-
 /* Whether what is wrong with the source concerns a person who asked for this table. */
 static bool concerns(enum source source, enum source table) {
         return source == table || (table == SOURCE_ASSOCS && (source == SOURCE_REMADDR || source == SOURCE_SOCK_DIAG));
@@ -390,7 +383,7 @@ static enum code list_from_here(const struct options *o, const struct listing *l
                         return r == -EPIPE ? CODE_DONE : say_out_of_memory();
         }
         if (!o->root) {
-                scan = json_scan(s, now_monotonic(), false);
+                scan = json_scan(s, clock_usec(CLOCK_MONOTONIC), false);
                 say_age(scan);
         }
         return CODE_DONE;
@@ -431,7 +424,7 @@ static json_t *counters_object(const struct options *o, const struct snapshot *s
         if (!o->root && json_set_u64(object, "netns", snapshot_head(s)->netns) < 0)
                 return NULL;
         if (json_object_set_new(object, "counters", json_counters(s)) < 0 ||
-            json_object_set_new(object, "scan", json_scan(s, now_monotonic(), false)) < 0)
+            json_object_set_new(object, "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), false)) < 0)
                 return NULL;
         return steal_ptr(object);
 }

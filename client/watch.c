@@ -3,9 +3,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "cells.h"
+#include "clock.h"
 #include "json.h"
 #include "plain.h"
 #include "source.h"
@@ -40,10 +40,7 @@ static void on_stop(int sig) {
 }
 
 static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
+        return clock_usec(CLOCK_MONOTONIC);
 }
 
 static int begin(struct watch *w, bool view) {

@@ -12,7 +12,6 @@
 /* Cleanup by scope: a variable marked so is released when its block is left, by whatever way. */
 #define _cleanup_(f) __attribute__((cleanup(f)))
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
-#define _pure_ __attribute__((pure))
 
 #define DEFINE_CLEANUP(type, func)                      \
         static inline void func##_p(type *p) {          \
