@@ -85,7 +85,6 @@ def test_tags_behind_many_that_wait(machine):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         rows = [row for row in listed(machine) if row["state"] == "established"]
-        assert len(rows) == 2
-        if all("localTag" in row and "peerTag" in row for row in rows):
+        if len(rows) == 2 and all("localTag" in row and "peerTag" in row for row in rows):
             return
     raise AssertionError(f"no tags yet: {rows}")
