@@ -3,19 +3,32 @@
 
 #include <stdint.h>
 
-#include "address.h"
 #include "macro.h"
+#include "snapshot.h"
 
 /* sock_diag's exact lookup of one association (net/sctp/diag.c, Linux 4.7): 20 us, no privilege in
  * one's own namespace, and unlike the tables never wrong while others come and go. */
 
 struct diag;
 
+/* Addresses of one side that are taken from an answer; more are counted only. */
+#define DIAG_ADDRESSES_MAX 64u
+
 struct diag_association {
         int state;                      /* enum association_state */
         uint64_t inode;
         uint32_t uid;
-        uint32_t local_tag, peer_tag;   /* peer_tag 0: not known yet */
+        /* What struct sctp_info and the other attributes tell, in the snapshot's units; `given` has the bits of the second
+         * word of its fields. diag_at is the caller's to set. */
+        uint64_t given;
+        struct association_detail detail;
+        /* The same of the primary path; family 0: not told. p_hbinterval, jiffies there, is given if hz is known. */
+        struct address primary;
+        uint64_t path_given;
+        struct path_detail path;
+        /* LOCALS and PEERS, with those that the tables hide because they are not valid yet. */
+        uint32_t n_local, n_peers;      /* as many as were sent */
+        struct address local[DIAG_ADDRESSES_MAX], peers[DIAG_ADDRESSES_MAX];
 };
 
 /* Opens a netlink socket; it belongs to the namespace of the caller. */

@@ -17,6 +17,8 @@ enum field_kind {
         FIELD_ENDPOINT_STATE,
         FIELD_ASSOCIATION_STATE,
         FIELD_PATH_STATE,
+        FIELD_ATTACHMENT,
+        FIELD_CAPABILITIES,     /* bits, by name */
 };
 
 struct field {
@@ -27,8 +29,14 @@ struct field {
         uint16_t offset;        /* of the member */
 };
 
-/* Every structure begins with `uint64_t given`, one bit for each field of its list that a source gave. */
-#define FIELD_GIVEN(object, index) (((object)->given >> (index)) & 1)
+/* Every structure begins with `uint64_t given[FIELD_WORDS]`, one bit for each field of its list that a source
+ * gave. The tables' fields, read anew in each scan, stand in the first word; those of `detail`, which are asked for
+ * one by one at a slower pace and handed on from scan to scan, in the second. */
+#define FIELD_WORDS 2u
+#define FIELD_DETAIL 64u
+#define FIELD_GIVEN(object, index) (((object)->given[(index) / 64] >> ((index) % 64)) & 1)
+#define FIELD_GIVE(object, index) ((object)->given[(index) / 64] |= UINT64_C(1) << ((index) % 64))
+#define FIELD_TAKE_BACK(object, index) ((object)->given[(index) / 64] &= ~(UINT64_C(1) << ((index) % 64)))
 
 enum endpoint_field {
         ENDPOINT_NETNS,
@@ -41,12 +49,14 @@ enum endpoint_field {
 };
 
 enum association_field {
+        /* The tables' */
         ASSOCIATION_ID,
         ASSOCIATION_NETNS,
         ASSOCIATION_LOCAL_PORT,
         ASSOCIATION_PEER_PORT,
         ASSOCIATION_STATE,
         ASSOCIATION_SOCKET_STATE,
+        ASSOCIATION_ATTACHMENT,
         ASSOCIATION_STYLE,
         ASSOCIATION_INODE,
         ASSOCIATION_UID,
@@ -62,21 +72,77 @@ enum association_field {
         ASSOCIATION_WRITE_QUEUE,
         ASSOCIATION_SEND_BUFFER,
         ASSOCIATION_RECEIVE_BUFFER,
-        ASSOCIATION_LOCAL_TAG,
-        ASSOCIATION_PEER_TAG,
         ASSOCIATION_OBSERVED_SINCE,
         ASSOCIATION_LAST_CHANGE,
+        _ASSOCIATION_TABLE_FIELD_MAX,
+        /* sock_diag's */
+        ASSOCIATION_DIAG_AT = FIELD_DETAIL,
+        ASSOCIATION_LOCAL_TAG,
+        ASSOCIATION_PEER_TAG,
+        ASSOCIATION_RECEIVE_WINDOW,
+        ASSOCIATION_PEER_RECEIVE_WINDOW,        /* SCTP_STATUS gives it and the next two, too */
+        ASSOCIATION_UNACKNOWLEDGED_CHUNKS,
+        ASSOCIATION_PENDING_CHUNKS,
+        ASSOCIATION_IN_QUEUE,
+        ASSOCIATION_OUT_QUEUE,
+        ASSOCIATION_OVERALL_ERRORS,
+        ASSOCIATION_MAX_BURST,
+        ASSOCIATION_MAX_SEGMENT,
+        ASSOCIATION_PEER_CAPABILITIES,
+        ASSOCIATION_SACK_NEEDED,
+        ASSOCIATION_RETRANSMISSION_TIMER,
+        ASSOCIATION_INTERFACE,
+        ASSOCIATION_RECEIVE_MEMORY,
+        ASSOCIATION_SEND_MEMORY,
+        ASSOCIATION_FORWARD_MEMORY,
+        ASSOCIATION_OPTION_MEMORY,
+        ASSOCIATION_BACKLOG,
+        ASSOCIATION_DROPS,
+        ASSOCIATION_SACKS_SENT,
+        ASSOCIATION_SACKS_RECEIVED,
+        ASSOCIATION_PACKETS_SENT,
+        ASSOCIATION_PACKETS_RECEIVED,
+        ASSOCIATION_CHUNKS_RETRANSMITTED,
+        ASSOCIATION_TSNS_OUT_OF_ORDER,
+        ASSOCIATION_DUPLICATE_CHUNKS,
+        ASSOCIATION_GAP_ACKS,
+        ASSOCIATION_UNORDERED_SENT,
+        ASSOCIATION_UNORDERED_RECEIVED,
+        ASSOCIATION_ORDERED_SENT,
+        ASSOCIATION_ORDERED_RECEIVED,
+        ASSOCIATION_CONTROL_SENT,
+        ASSOCIATION_CONTROL_RECEIVED,
+        /* The socket options' */
+        ASSOCIATION_OPTIONS_AT,
+        ASSOCIATION_FRAGMENTATION_POINT,
+        /* conntrack's */
+        ASSOCIATION_ORIGINAL_PORT,
         _ASSOCIATION_FIELD_MAX,
 };
 
 enum path_field {
+        /* The tables' */
         PATH_STATE,
+        PATH_STATE_SINCE,
         PATH_RTO,
         PATH_HEARTBEAT_PENDING,
         PATH_MAX_RETRANSMISSIONS,
+        _PATH_TABLE_FIELD_MAX,
+        /* sock_diag's, of the primary path only, and the socket options', of each */
+        PATH_SRTT = FIELD_DETAIL,
+        PATH_CWND,
+        PATH_SSTHRESH,
+        PATH_PARTIAL_BYTES_ACKED,
+        PATH_FLIGHT_SIZE,
+        PATH_ERROR_COUNT,
+        PATH_MTU,
+        PATH_HEARTBEAT_INTERVAL,
+        PATH_HEARTBEATS,
+        PATH_SACK_DELAY,
         _PATH_FIELD_MAX,
 };
 
+/* An index that no field has is a gap: its name is NULL. */
 extern const struct field endpoint_fields[_ENDPOINT_FIELD_MAX];
 extern const struct field association_fields[_ASSOCIATION_FIELD_MAX];
 extern const struct field path_fields[_PATH_FIELD_MAX];

@@ -17,7 +17,10 @@
 #define SNAPSHOT_ASSOCIATIONS_MAX   1000000u
 #define SNAPSHOT_PATHS_MAX          8000000u
 #define SNAPSHOT_ADDRESSES_MAX      8000000u
-#define SNAPSHOT_COUNTERS_MAX       4096u
+#define SNAPSHOT_COUNTERS_MAX       262144u
+#define SNAPSHOT_NAMESPACES_MAX     65536u
+#define SNAPSHOT_PROCESSES_MAX      65536u
+#define SNAPSHOT_OWNERS_MAX         4000000u
 /* Addresses of one side of one row: more than an INIT of 64 KiB can list. */
 #define SNAPSHOT_ROW_MAX            16384u
 /* Malformed rows are all counted, the first ones are kept in words. */
@@ -28,19 +31,88 @@ struct range {
         uint32_t first, count;
 };
 
+/* One network namespace. Its number is the inode of its nsfs file; where that may not be read, one above
+ * NETNS_UNNAMED_MIN which tells it from the others, and which nobody is shown. */
+#define NETNS_UNNAMED_MIN (UINT64_C(1) << 63)
+
+struct netns {
+        uint64_t netns;
+        uint64_t generation;            /* another one: a namespace that has got the inode of one that is gone */
+        uint32_t pid;                   /* of a process in it; 0: none is known */
+        uint32_t endpoints, associations;       /* listening; all */
+        uint8_t has_sctp;               /* tables are there */
+        uint8_t own;                    /* the daemon's */
+        uint8_t idle;                   /* it has no SCTP socket and had no association: its tables were not read */
+        uint8_t reserved;
+        char name[64];                  /* that ip-netns(8) knows; escaped, as is all text here; "" if none */
+        char container[64];             /* name, or short id, of the container that it is of */
+        char error[96];                 /* why it could not be looked into; "" if it could */
+};
+
+/* A process that has sockets open. "" where it is not known, or there is none. */
+struct process {
+        uint32_t pid;
+        uint32_t uid;
+        char command[64];               /* as the process calls itself, escaped */
+        char unit[96];                  /* systemd unit: "sctpmond.service" */
+        char runtime[16];               /* "docker", "podman", "containerd", "cri-o" */
+        char container_id[72];
+        char container[64];             /* its name, else its short id */
+        char pod[40];                   /* Kubernetes pod uid */
+};
+
 struct endpoint {
-        uint64_t given;                 /* bits by enum endpoint_field */
-        uint64_t netns;                 /* inode of its network namespace */
+        uint64_t given[FIELD_WORDS];    /* bits by enum endpoint_field */
+        uint64_t netns;                 /* its network namespace */
         uint64_t inode;                 /* of its socket */
         uint32_t uid;
         uint16_t local_port;
         int8_t state;                   /* enum endpoint_state */
         int8_t style;                   /* enum socket_style */
         struct range local;             /* addresses */
+        struct range owners;
+        uint16_t forwards_to_port;      /* of a docker-proxy: the container's end; 0: none */
+        struct address forwards_to;
+        uint8_t reserved[4];
+};
+
+/* What is asked for association by association, and handed on until it is asked for again. */
+struct association_detail {
+        uint64_t diag_at;               /* realtime, usec */
+        uint64_t options_at;            /* realtime, usec */
+        uint64_t sacks_sent, sacks_received;
+        uint64_t packets_sent, packets_received;
+        uint64_t chunks_retransmitted;  /* DATA chunks, each time one is sent again */
+        uint64_t tsns_out_of_order;     /* DATA chunks received beyond the next one expected */
+        uint64_t duplicate_chunks;
+        uint64_t gap_acks;              /* gap ack blocks received */
+        uint64_t unordered_sent, unordered_received;
+        uint64_t ordered_sent, ordered_received;
+        uint64_t control_sent, control_received;
+        uint32_t local_tag, peer_tag;   /* verification tags, host order */
+        uint32_t receive_window;        /* bytes; what we offer the peer */
+        uint32_t peer_receive_window;   /* bytes; what is left of what the peer offers */
+        uint32_t unacknowledged_chunks; /* DATA sent */
+        uint32_t pending_chunks;        /* DATA that waits for what is missing before it */
+        uint32_t in_queue, out_queue;   /* chunks */
+        uint32_t overall_errors;
+        uint32_t max_burst;
+        uint32_t max_segment;           /* bytes */
+        uint32_t fragmentation_point;   /* bytes */
+        uint32_t retransmission_timer;  /* ms until T3-rtx of the primary path expires; given while it runs */
+        uint32_t interface;             /* index of the primary path's */
+        uint32_t receive_memory, send_memory, forward_memory, option_memory, backlog;   /* bytes, the socket's */
+        uint32_t drops;                 /* packets, the socket's */
+        uint16_t original_port;         /* where the peer connected to, before DNAT */
+        struct address original;        /* family 0: no DNAT is known */
+        uint8_t peer_capabilities;      /* bits of enum capability */
+        uint8_t sack_needed;
+        uint8_t original_asked;         /* conntrack has been asked */
+        uint8_t reserved[1];
 };
 
 struct association {
-        uint64_t given;                 /* bits by enum association_field */
+        uint64_t given[FIELD_WORDS];    /* bits by enum association_field */
         uint64_t netns;
         uint64_t inode;                 /* 0: no socket has it any more */
         uint64_t observed_since;        /* realtime, usec */
@@ -59,24 +131,46 @@ struct association {
         uint32_t max_retransmissions;
         uint32_t init_retransmissions;
         uint32_t shutdown_retransmissions;
-        uint32_t local_tag, peer_tag;   /* verification tags, host order */
         uint32_t unseen;                /* looks in a row in which neither the tables nor sock_diag showed it */
         struct range local;             /* addresses */
         struct range paths;
+        struct range owners;
         uint16_t local_port, peer_port;
         int8_t state;                   /* enum association_state */
         int8_t socket_state;            /* enum endpoint_state */
         int8_t style;
-        uint8_t reserved;
+        int8_t attachment;              /* enum attachment */
+        uint8_t impaired;               /* bits of enum impairment */
+        uint8_t impairment_known;       /* whether its paths' states could be judged */
+        uint8_t reserved[6];
+        struct association_detail detail;
+};
+
+/* What is asked for path by path, and handed on until it is asked for again. */
+struct path_detail {
+        uint32_t srtt;                  /* jiffies */
+        uint32_t cwnd, ssthresh, partial_bytes_acked, flight_size;      /* bytes */
+        uint32_t error_count;
+        uint32_t mtu;                   /* bytes */
+        uint32_t heartbeat_interval;    /* ms */
+        uint32_t sack_delay;            /* ms */
+        uint8_t heartbeats;             /* on */
+        uint8_t reserved[3];
 };
 
 struct path {
-        uint64_t given;                 /* bits by enum path_field */
+        uint64_t given[FIELD_WORDS];    /* bits by enum path_field */
         uint64_t rto;                   /* jiffies */
+        uint64_t state_since;           /* realtime, usec: when this state was first seen */
+        uint64_t state_since_monotonic;
         uint32_t max_retransmissions;
         int8_t state;                   /* enum path_state */
         uint8_t heartbeat_pending;
+        uint8_t heartbeat_missing;      /* looks in a row, up to 2, in which the heartbeat timer did not run */
+        uint8_t reserved;
+        struct path_detail detail;
         struct address address;
+        uint8_t reserved_end[6];
 };
 
 struct counter {
@@ -93,16 +187,20 @@ struct complaint {
 
 /* Where the facts come from. */
 enum source {
+        SOURCE_NAMESPACES,
         SOURCE_EPS,
         SOURCE_ASSOCS,
         SOURCE_REMADDR,
         SOURCE_SNMP,
         SOURCE_SOCK_DIAG,
+        SOURCE_OPTIONS,
+        SOURCE_OWNERS,
+        SOURCE_CONNTRACK,
         _SOURCE_MAX,
 };
 
 enum source_result {
-        SOURCE_SKIPPED,                 /* not needed, or SCTP is not there: see `text` */
+        SOURCE_SKIPPED,                 /* not needed, switched off, or SCTP is not there: see `text` */
         SOURCE_READ,
         SOURCE_FAILED,
 };
@@ -112,11 +210,14 @@ struct source_report {
         int32_t error;                  /* errno of a failure, positive */
         uint32_t rows;                  /* read from it, or looked up */
         uint32_t malformed;
-        uint64_t duration_usec;
-        char text[128];                 /* why skipped or failed */
+        uint32_t waiting;               /* rows that were not asked for at the last run: its time was up */
+        uint64_t duration_usec;         /* of the last run */
+        uint64_t last_run;              /* realtime, usec; 0: never */
+        uint64_t hold_max_usec;         /* the longest that another process's socket was held, since the start */
+        char text[128];                 /* why skipped or failed, or what is missing without it */
 };
 
-/* "eps", "assocs", "remaddr", "snmp", "sock_diag" */
+/* "namespaces", "eps", "assocs", "remaddr", "snmp", "sock_diag", "socket_options", "owners", "conntrack" */
 const char *source_name(enum source source);
 const char *source_result_name(int result);
 
@@ -129,7 +230,8 @@ struct snapshot_head {
         uint64_t started_realtime;      /* usec */
         uint64_t duration_usec;
         uint64_t cpu_usec;              /* of the scanning process, the kernel's part included */
-        uint64_t netns;                 /* inode of the namespace looked at; 0 for a saved tree */
+        uint64_t dear_cpu_usec;         /* the part of it that went into details, owners and the like */
+        uint64_t netns;                 /* inode of the scanner's own namespace; 0 for a saved tree */
         uint64_t hz;                    /* 0: not known (a saved tree), then jiffies stay jiffies */
         uint64_t malformed;             /* rows passed over, all tables */
         uint8_t available;              /* whether the kernel has SCTP */
@@ -137,8 +239,9 @@ struct snapshot_head {
         char advice[256];               /* and what to do */
         struct source_report sources[_SOURCE_MAX];
         /* Offsets in bytes from the start of the block, and how many elements stand there. */
-        uint64_t endpoints, associations, paths, addresses, counters, complaints;
-        uint32_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints;
+        uint64_t endpoints, associations, paths, addresses, counters, complaints, namespaces, processes, owners;
+        uint32_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints, n_namespaces,
+                 n_processes, n_owners, reserved;
 };
 
 /* A snapshot held by any number of owners, in any threads. */
@@ -159,12 +262,20 @@ struct snapshot *snapshot_unref(struct snapshot *s);
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 
 const struct snapshot_head *snapshot_head(const struct snapshot *s);
-/* Endpoints are sorted by namespace, local port and inode, associations by namespace, id, ports, first peer
+/* Endpoints are all that have a socket, listening or not. They are sorted by namespace, local port and inode, associations by namespace, id, ports, first peer
  * and first local address; how many there are stands in the head. */
 const struct endpoint *snapshot_endpoints(const struct snapshot *s);
 const struct association *snapshot_associations(const struct snapshot *s);
 const struct counter *snapshot_counters(const struct snapshot *s);
 const struct complaint *snapshot_complaints(const struct snapshot *s);
+/* Sorted by number. */
+const struct netns *snapshot_namespaces(const struct snapshot *s);
+/* NULL if there is none of that number. */
+const struct netns *snapshot_netns(const struct snapshot *s, uint64_t netns);
+/* Sorted by pid. */
+const struct process *snapshot_processes(const struct snapshot *s);
+/* Indices of processes, `.count` of the range of one of this snapshot's own elements. */
+const uint32_t *snapshot_owners(const struct snapshot *s, struct range range);
 /* The addresses and paths of one of this snapshot's own elements, `.count` of the range. */
 const struct address *snapshot_addresses(const struct snapshot *s, struct range range);
 const struct path *snapshot_paths(const struct snapshot *s, struct range range);

@@ -49,11 +49,21 @@ enum socket_style {
         _STYLE_INVALID = -1,
 };
 
+/* What an association's socket says of it. */
+enum attachment {
+        ATTACHMENT_SOCKET,      /* a program has it */
+        ATTACHMENT_UNACCEPTED,  /* the program has not accept()ed it: its listener's socket is shown */
+        ATTACHMENT_ORPHAN,      /* no program has it any more, the kernel is ending it */
+        _ATTACHMENT_MAX,
+        _ATTACHMENT_INVALID = -1,
+};
+
 /* Names as the interface and the journal carry them ("cookie_wait"); NULL for a value out of range. */
 const char *association_state_name(int state);
 const char *endpoint_state_name(int state);
 const char *path_state_name(int state);
 const char *socket_style_name(int style);
+const char *attachment_name(int attachment);
 
 /* From a name; the _INVALID value if there is none such. */
 enum association_state association_state_from_name(const char *name);
