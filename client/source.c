@@ -423,7 +423,7 @@ static json_t *counters_object(const struct options *o, const struct snapshot *s
                 return NULL;
         if (!o->root && json_set_u64(object, "netns", snapshot_head(s)->netns) < 0)
                 return NULL;
-        if (json_object_set_new(object, "counters", json_counters(s)) < 0 ||
+        if (json_object_set_new(object, "counters", json_counters(s, NULL)) < 0 ||
             json_object_set_new(object, "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), false)) < 0)
                 return NULL;
         return steal_ptr(object);

@@ -251,7 +251,7 @@ static int counters_snapshot(struct call *call, struct snapshot *s, bool stale, 
         if (!snapshot_head(s)->available)
                 return not_available(call, s);
 
-        reply = json_pack("{soso}", "counters", json_counters(s), "scan",
+        reply = json_pack("{soso}", "counters", json_counters(s, NULL), "scan",
                           json_scan(s, clock_usec(CLOCK_MONOTONIC), stale || table_failed(s, SOURCE_SNMP)));
         if (reply && snapshot_head(s)->netns != 0)
                 (void) json_set_u64(reply, "netns", snapshot_head(s)->netns);

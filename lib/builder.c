@@ -14,6 +14,9 @@ void builder_done(struct builder *b) {
         free(b->addresses);
         free(b->counters);
         free(b->complaints);
+        free(b->namespaces);
+        free(b->processes);
+        free(b->owners);
         *b = (struct builder) {};
 }
 
@@ -61,6 +64,26 @@ int builder_add_counter(struct builder *b, struct counter **ret) {
         return APPEND(b, 4, counters, SNAPSHOT_COUNTERS_MAX, ret);
 }
 
+int builder_add_netns(struct builder *b, struct netns **ret) {
+        return APPEND(b, 6, namespaces, SNAPSHOT_NAMESPACES_MAX, ret);
+}
+
+int builder_add_process(struct builder *b, struct process **ret) {
+        return APPEND(b, 7, processes, SNAPSHOT_PROCESSES_MAX, ret);
+}
+
+int builder_add_owner(struct builder *b, uint32_t process) {
+        uint32_t *added;
+        int r;
+
+        r = APPEND(b, 8, owners, SNAPSHOT_OWNERS_MAX, &added);
+        if (r < 0)
+                return r;
+
+        *added = process;
+        return 0;
+}
+
 static int copy_addresses(struct builder *b, const struct snapshot *s, struct range from, struct range *ret) {
         const struct address *addresses = snapshot_addresses(s, from);
         struct range range = { (uint32_t) b->n_addresses, from.count };
@@ -101,6 +124,7 @@ int builder_copy_endpoint(struct builder *b, const struct snapshot *s, const str
         struct endpoint copy = *e, *added;
         int r;
 
+        copy.owners = (struct range) {};
         r = copy_addresses(b, s, e->local, &copy.local);
         if (r >= 0)
                 r = builder_add_endpoint(b, &added);
@@ -116,6 +140,7 @@ int builder_copy_association(struct builder *b, const struct snapshot *s, const 
         struct association copy = *a, *added;
         int r;
 
+        copy.owners = (struct range) {};
         r = copy_addresses(b, s, a->local, &copy.local);
         if (r >= 0)
                 r = copy_paths(b, s, a->paths, &copy.paths);
@@ -240,13 +265,28 @@ static uint64_t place(uint64_t *end, size_t n, size_t size) {
         return offset;
 }
 
+static int compare_namespaces(const void *x, const void *y) {
+        const struct netns *n = x, *m = y;
+
+        return CMP(n->netns, m->netns);
+}
+
+/* Copies a row's owners behind the others', and has the row say where they are now. */
+static void place_owners(const struct builder *b, struct range *owners, uint32_t *placed, uint32_t *n) {
+        if (owners->count > 0)
+                memcpy(placed + *n, b->owners + owners->first, owners->count * sizeof(*placed));
+        owners->first = *n;
+        *n += owners->count;
+}
+
 int builder_finish(struct builder *b, struct snapshot **ret) {
         _cleanup_free_ uint32_t *endpoints = NULL, *associations = NULL;
         struct snapshot_head head = b->head;
         _cleanup_close_ int fd = -EBADF;
-        uint32_t n_addresses = 0, n_paths = 0;
+        uint32_t n_addresses = 0, n_paths = 0, n_owners = 0;
         struct address *address;
         struct path *path;
+        uint32_t *owner;
         uint8_t *block;
         uint64_t end = sizeof(head);
         int r;
@@ -258,11 +298,16 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         if (r < 0)
                 return r;
 
-        for (uint32_t i = 0; i < head.n_endpoints; i++)
+        if (b->n_namespaces > 0)
+                qsort(b->namespaces, b->n_namespaces, sizeof(*b->namespaces), compare_namespaces);
+        for (uint32_t i = 0; i < head.n_endpoints; i++) {
                 n_addresses += b->endpoints[endpoints[i]].local.count;
+                n_owners += b->endpoints[endpoints[i]].owners.count;
+        }
         for (uint32_t i = 0; i < head.n_associations; i++) {
                 n_addresses += b->associations[associations[i]].local.count;
                 n_paths += b->associations[associations[i]].paths.count;
+                n_owners += b->associations[associations[i]].owners.count;
         }
 
         head.magic = SNAPSHOT_MAGIC;
@@ -270,12 +315,18 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         head.n_paths = n_paths;
         head.n_counters = (uint32_t) b->n_counters;
         head.n_complaints = (uint32_t) b->n_complaints;
+        head.n_namespaces = (uint32_t) b->n_namespaces;
+        head.n_processes = (uint32_t) b->n_processes;
+        head.n_owners = n_owners;
         head.endpoints = place(&end, head.n_endpoints, sizeof(struct endpoint));
         head.associations = place(&end, head.n_associations, sizeof(struct association));
         head.paths = place(&end, n_paths, sizeof(struct path));
         head.addresses = place(&end, n_addresses, sizeof(struct address));
         head.counters = place(&end, head.n_counters, sizeof(struct counter));
         head.complaints = place(&end, head.n_complaints, sizeof(struct complaint));
+        head.namespaces = place(&end, head.n_namespaces, sizeof(struct netns));
+        head.processes = place(&end, head.n_processes, sizeof(struct process));
+        head.owners = place(&end, n_owners, sizeof(uint32_t));
         head.size = end;
 
         fd = memfd_create("sctpmon-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -288,7 +339,8 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         memcpy(block, &head, sizeof(head));
         address = (struct address *) (block + head.addresses);
         path = (struct path *) (block + head.paths);
-        n_addresses = n_paths = 0;
+        owner = (uint32_t *) (block + head.owners);
+        n_addresses = n_paths = n_owners = 0;
 
         for (uint32_t i = 0; i < head.n_endpoints; i++) {
                 struct endpoint *e = (struct endpoint *) (block + head.endpoints) + i;
@@ -298,6 +350,7 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
                         memcpy(address + n_addresses, b->addresses + e->local.first, e->local.count * sizeof(*address));
                 e->local.first = n_addresses;
                 n_addresses += e->local.count;
+                place_owners(b, &e->owners, owner, &n_owners);
         }
         for (uint32_t i = 0; i < head.n_associations; i++) {
                 struct association *a = (struct association *) (block + head.associations) + i;
@@ -311,11 +364,16 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
                 a->paths.first = n_paths;
                 n_addresses += a->local.count;
                 n_paths += a->paths.count;
+                place_owners(b, &a->owners, owner, &n_owners);
         }
         if (b->n_counters > 0)
                 memcpy(block + head.counters, b->counters, b->n_counters * sizeof(*b->counters));
         if (b->n_complaints > 0)
                 memcpy(block + head.complaints, b->complaints, b->n_complaints * sizeof(*b->complaints));
+        if (b->n_namespaces > 0)
+                memcpy(block + head.namespaces, b->namespaces, b->n_namespaces * sizeof(*b->namespaces));
+        if (b->n_processes > 0)
+                memcpy(block + head.processes, b->processes, b->n_processes * sizeof(*b->processes));
 
         (void) munmap(block, end);
         if (fcntl(fd, F_ADD_SEALS, SNAPSHOT_SEALS) < 0)

@@ -14,8 +14,12 @@ struct builder {
         struct address *addresses;
         struct counter *counters;
         struct complaint *complaints;
-        size_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints;
-        size_t allocated[6];
+        struct netns *namespaces;
+        struct process *processes;
+        uint32_t *owners;
+        size_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints, n_namespaces, n_processes,
+               n_owners;
+        size_t allocated[9];
 };
 
 void builder_done(struct builder *b);
@@ -27,8 +31,13 @@ int builder_add_association(struct builder *b, struct association **ret);
 int builder_add_path(struct builder *b, struct path **ret);
 int builder_add_address(struct builder *b, struct address **ret);
 int builder_add_counter(struct builder *b, struct counter **ret);
+int builder_add_netns(struct builder *b, struct netns **ret);
+/* Processes are added in the order of their pids. */
+int builder_add_process(struct builder *b, struct process **ret);
+/* Appends the index of a process. */
+int builder_add_owner(struct builder *b, uint32_t process);
 
-/* Copy an element of a snapshot with its addresses and paths. */
+/* Copy an element of a snapshot with its addresses and paths, without its owners. */
 int builder_copy_endpoint(struct builder *b, const struct snapshot *s, const struct endpoint *e);
 int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
                              struct association **ret);

@@ -132,7 +132,10 @@ static bool same_figures(const struct walk *w, const struct association *old, co
 
         /* Where the lists stand in their snapshots, and how the row was come by, is nobody's figure. */
         a.local.first = b.local.first = a.paths.first = b.paths.first = 0;
+        a.owners.first = b.owners.first = 0;
         a.unseen = b.unseen = 0;
+        /* When it was asked for is not what it says. */
+        a.detail.diag_at = b.detail.diag_at = a.detail.options_at = b.detail.options_at = 0;
 
         return memcmp(&a, &b, sizeof(a)) == 0 &&
                memcmp(p, q, old->paths.count * sizeof(*p)) == 0 &&
@@ -191,10 +194,18 @@ static int compare_endpoints(const struct snapshot *s, const struct endpoint *e,
         return c;
 }
 
+/* The first at or behind `i` that listens. */
+static uint32_t next_listener(const struct endpoint *e, uint32_t n, uint32_t i) {
+        while (i < n && e[i].unlisted)
+                i++;
+
+        return i;
+}
+
 static int find_endpoints(struct walk *w) {
         const struct endpoint *old = snapshot_endpoints(w->before), *new = snapshot_endpoints(w->after);
         uint32_t n_old = snapshot_head(w->before)->n_endpoints, n_new = snapshot_head(w->after)->n_endpoints;
-        uint32_t i = 0, j = 0;
+        uint32_t i = next_listener(old, n_old, 0), j = next_listener(new, n_new, 0);
         int r = 0;
 
         while (r >= 0 && (i < n_old || j < n_new)) {
@@ -205,9 +216,9 @@ static int find_endpoints(struct walk *w) {
                 else if (c > 0)
                         r = tell_endpoint(w, CHANGE_ENDPOINT_ADDED, w->after, new + j);
                 if (c <= 0)
-                        i++;
+                        i = next_listener(old, n_old, i + 1);
                 if (c >= 0)
-                        j++;
+                        j = next_listener(new, n_new, j + 1);
         }
 
         return r;

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "impaired.h"
 #include "json.h"
 #include "text.h"
 
@@ -37,6 +38,19 @@ static int set_name(json_t *object, const char *name, const char *value) {
         return json_object_set_new_nocheck(object, name, json_string_nocheck(value));
 }
 
+/* An array of the names of the bits that are set. */
+static int set_names(json_t *object, const char *name, unsigned bits, int n, const char *(*name_of)(int bit)) {
+        json_t *array = json_array();
+
+        for (int i = 0; i < n; i++)
+                if (((bits >> i) & 1) && json_array_append_new(array, json_string_nocheck(name_of(i))) < 0) {
+                        json_decref(array);
+                        return -1;
+                }
+
+        return json_object_set_new_nocheck(object, name, array);
+}
+
 static int set_jiffies(json_t *object, const char *name, uint64_t jiffies, uint64_t hz) {
         char full[64];
 
@@ -66,6 +80,10 @@ static int set_field(json_t *object, const struct field *field, int64_t value, u
                 return set_name(object, field->name, association_state_name((int) value));
         case FIELD_PATH_STATE:
                 return set_name(object, field->name, path_state_name((int) value));
+        case FIELD_ATTACHMENT:
+                return set_name(object, field->name, attachment_name((int) value));
+        case FIELD_CAPABILITIES:
+                return set_names(object, field->name, (unsigned) value, _CAPABILITY_MAX, capability_name);
         }
 
         return -1;
@@ -73,13 +91,17 @@ static int set_field(json_t *object, const struct field *field, int64_t value, u
 
 /* The fields that a source gave, of an object that begins with `given`. */
 static int set_fields(json_t *json, const struct field *fields, size_t n, const void *object, uint64_t hz) {
-        uint64_t given;
+        uint64_t given[FIELD_WORDS];
         int r = 0;
 
-        memcpy(&given, object, sizeof(given));
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                if ((given >> i) & 1)
-                        r = set_field(json, fields + i, field_get(fields + i, object), hz);
+        memcpy(given, object, sizeof(given));
+        for (size_t word = 0; word < FIELD_WORDS; word++)
+                for (uint64_t rest = given[word]; r >= 0 && rest != 0; rest &= rest - 1) {
+                        size_t i = word * 64 + (size_t) __builtin_ctzll(rest);
+
+                        if (i < n && fields[i].name)
+                                r = set_field(json, fields + i, field_get(fields + i, object), hz);
+                }
 
         return r;
 }
@@ -95,12 +117,74 @@ static json_t *json_path(const struct path *p, uint64_t hz) {
         return steal_ptr(path);
 }
 
+/* Texts that are empty are not known. */
+static int set_text(json_t *object, const char *name, const char *text) {
+        return *text == '\0' ? 0 : set_name(object, name, text);
+}
+
+json_t *json_owner(const struct process *p) {
+        _cleanup_(json_decref_p) json_t *owner = json_object();
+
+        if (json_set_u64(owner, "pid", p->pid) < 0 || set_text(owner, "command", p->command) < 0 ||
+            json_set_u64(owner, "uid", p->uid) < 0 || set_text(owner, "unit", p->unit) < 0 ||
+            set_text(owner, "container", p->container) < 0 || set_text(owner, "containerId", p->container_id) < 0 ||
+            set_text(owner, "runtime", p->runtime) < 0 || set_text(owner, "pod", p->pod) < 0)
+                return NULL;
+
+        return steal_ptr(owner);
+}
+
+json_t *json_netns(const struct netns *n) {
+        _cleanup_(json_decref_p) json_t *netns = json_object();
+
+        if ((n->netns < NETNS_UNNAMED_MIN && json_set_u64(netns, "netns", n->netns) < 0) ||
+            set_text(netns, "netnsName", n->name) < 0 || set_text(netns, "container", n->container) < 0 ||
+            (n->pid != 0 && json_set_u64(netns, "pid", n->pid) < 0) ||
+            json_object_set_new_nocheck(netns, "own", json_boolean(n->own)) < 0 ||
+            json_object_set_new_nocheck(netns, "sctpAvailable", json_boolean(n->has_sctp)) < 0 ||
+            json_set_u64(netns, "endpoints", n->endpoints) < 0 ||
+            json_set_u64(netns, "associations", n->associations) < 0 || set_text(netns, "error", n->error) < 0)
+                return NULL;
+
+        return steal_ptr(netns);
+}
+
+/* Whose it is, and where: the owners, and the names of the namespace and the container. */
+static int set_place(json_t *object, const struct snapshot *s, uint64_t number, struct range range) {
+        const struct process *processes = snapshot_processes(s);
+        const uint32_t *owners = snapshot_owners(s, range);
+        const struct netns *netns = snapshot_netns(s, number);
+        _cleanup_(json_decref_p) json_t *array = json_array();
+        const char *container = netns ? netns->container : "";
+
+        for (uint32_t i = 0; i < range.count; i++) {
+                const struct process *p = processes + owners[i];
+
+                if (json_array_append_new(array, json_owner(p)) < 0)
+                        return -1;
+                if (*container == '\0')
+                        container = p->container;
+        }
+        /* Not found out yet, or not allowed to: absent, which is not the same as nobody's. */
+        if (range.count > 0 && json_object_set_new_nocheck(object, "owners", steal_ptr(array)) < 0)
+                return -1;
+        if (netns && set_text(object, "netnsName", netns->name) < 0)
+                return -1;
+
+        return set_text(object, "container", container);
+}
+
 json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e) {
         _cleanup_(json_decref_p) json_t *endpoint = json_object();
         const struct address *local = snapshot_addresses(s, e->local);
 
         if (set_fields(endpoint, endpoint_fields, _ENDPOINT_FIELD_MAX, e, snapshot_head(s)->hz) < 0 ||
-            json_object_set_new_nocheck(endpoint, "localAddresses", json_addresses(local, e->local.count)) < 0)
+            json_object_set_new_nocheck(endpoint, "localAddresses", json_addresses(local, e->local.count)) < 0 ||
+            set_place(endpoint, s, e->netns, e->owners) < 0)
+                return NULL;
+        if (e->forwards_to.family != 0 &&
+            (json_object_set_new_nocheck(endpoint, "forwardsToAddress", json_address(&e->forwards_to)) < 0 ||
+             json_set_u64(endpoint, "forwardsToPort", e->forwards_to_port) < 0))
                 return NULL;
 
         return steal_ptr(endpoint);
@@ -115,7 +199,14 @@ json_t *json_association(const struct snapshot *s, const struct association *a) 
         if (set_fields(association, association_fields, _ASSOCIATION_FIELD_MAX, a, hz) < 0 ||
             json_object_set_new_nocheck(association, "localAddresses", json_addresses(local, a->local.count)) < 0 ||
             (primary &&
-             json_object_set_new_nocheck(association, "primaryAddress", json_address(&primary->address)) < 0))
+             json_object_set_new_nocheck(association, "primaryAddress", json_address(&primary->address)) < 0) ||
+            (a->detail.original.family != 0 &&
+             json_object_set_new_nocheck(association, "originalAddress", json_address(&a->detail.original)) < 0) ||
+            (a->impairment_known &&
+             json_object_set_new_nocheck(association, "impaired", json_boolean(a->impaired)) < 0) ||
+            (a->impaired &&
+             set_names(association, "impairedReasons", a->impaired, _IMPAIRMENT_MAX, impairment_name) < 0) ||
+            set_place(association, s, a->netns, a->owners) < 0)
                 return NULL;
 
         for (uint32_t i = 0; i < a->paths.count; i++)
@@ -129,15 +220,22 @@ json_t *json_association(const struct snapshot *s, const struct association *a) 
         return steal_ptr(association);
 }
 
-json_t *json_counters(const struct snapshot *s) {
+json_t *json_counters(const struct snapshot *s, const uint64_t *netns) {
         _cleanup_(json_decref_p) json_t *counters = json_object();
         const struct counter *c = snapshot_counters(s);
 
         for (uint32_t i = 0; i < snapshot_head(s)->n_counters; i++) {
                 /* The kernel's own names are ASCII; in a saved tree they may be anything. */
-                _cleanup_free_ char *name = text_escape(c[i].name, strlen(c[i].name));
+                _cleanup_free_ char *name = NULL;
+                json_int_t sum = c[i].value;
 
-                if (!name || json_object_set_new_nocheck(counters, name, json_integer(c[i].value)) < 0)
+                if (netns && c[i].netns != *netns)
+                        continue;
+                name = text_escape(c[i].name, strlen(c[i].name));
+                if (!name)
+                        return NULL;
+                sum += json_integer_value(json_object_get(counters, name));
+                if (json_object_set_new_nocheck(counters, name, json_integer(sum)) < 0)
                         return NULL;
         }
 

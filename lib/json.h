@@ -12,10 +12,14 @@
 
 DEFINE_CLEANUP(json_t *, json_decref)
 
+/* Type Owner of the interface. */
+json_t *json_owner(const struct process *p);
+/* Type Namespace of the interface. */
+json_t *json_netns(const struct netns *n);
 json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e);
 json_t *json_association(const struct snapshot *s, const struct association *a);
-/* { "SctpCurrEstab": 3, … } */
-json_t *json_counters(const struct snapshot *s);
+/* { "SctpCurrEstab": 3, … } of one namespace, or with NULL the sums over all. */
+json_t *json_counters(const struct snapshot *s, const uint64_t *netns);
 /* Type Scan of the interface. `now_monotonic` gives its age. */
 json_t *json_scan(const struct snapshot *s, uint64_t now_monotonic, bool stale);
 /* Type Change of the interface. */

@@ -85,12 +85,16 @@ static int64_t value_of(const struct field *field, bool shifted, uint64_t number
         case FIELD_PATH_STATE:
                 state = path_state_from_proc(number);
                 break;
+        case FIELD_ATTACHMENT:
+        case FIELD_CAPABILITIES:
+                /* No table has them. */
+                break;
         }
 
         return state >= 0 ? state : -ERANGE;
 }
 
-/* Fills the object's fields and its `given`, which is the first member of every such structure. */
+/* Fills the object's fields and the first word of its `given`, which is the first member of every such structure. */
 static int read_fields(struct builder *b, enum source source, const struct table *t, const struct plan *p,
                        const struct row *row, void *object) {
         uint64_t given = 0;
@@ -199,8 +203,8 @@ static int read_endpoint(struct builder *b, const struct table *t, const struct 
                 return r;
 
         e.netns = netns;
-        if (netns != 0)
-                e.given |= UINT64_C(1) << ENDPOINT_NETNS;
+        if (netns != 0 && netns < NETNS_UNNAMED_MIN)
+                FIELD_GIVE(&e, ENDPOINT_NETNS);
         *added = e;
         return 0;
 }
@@ -233,6 +237,21 @@ int proc_read_eps(struct builder *b, uint64_t netns, const char *text, size_t le
         return 0;
 }
 
+/* Until it is accept()ed an association has its listener's socket. */
+static void set_attachment(struct association *a) {
+        if (!FIELD_GIVEN(a, ASSOCIATION_INODE))
+                return;
+        if (a->inode == 0)
+                a->attachment = ATTACHMENT_ORPHAN;
+        else if (!FIELD_GIVEN(a, ASSOCIATION_SOCKET_STATE) || !FIELD_GIVEN(a, ASSOCIATION_STYLE))
+                return;
+        else if (a->socket_state == ENDPOINT_LISTENING && a->style == STYLE_ONE_TO_ONE)
+                a->attachment = ATTACHMENT_UNACCEPTED;
+        else
+                a->attachment = ATTACHMENT_SOCKET;
+        FIELD_GIVE(a, ASSOCIATION_ATTACHMENT);
+}
+
 static int read_association(struct builder *b, const struct table *t, const struct plan *p, const struct row *row,
                             uint64_t netns, int laddrs, int raddrs) {
         struct association a = {}, *added;
@@ -252,11 +271,12 @@ static int read_association(struct builder *b, const struct table *t, const stru
                 return r;
 
         a.netns = netns;
-        if (netns != 0)
-                a.given |= UINT64_C(1) << ASSOCIATION_NETNS;
+        if (netns != 0 && netns < NETNS_UNNAMED_MIN)
+                FIELD_GIVE(&a, ASSOCIATION_NETNS);
         /* The id is assigned with INIT-ACK; until then the kernel prints 0. */
         if (a.id == 0)
-                a.given &= ~(UINT64_C(1) << ASSOCIATION_ID);
+                FIELD_TAKE_BACK(&a, ASSOCIATION_ID);
+        set_attachment(&a);
         *added = a;
         return 0;
 }
@@ -272,7 +292,7 @@ int proc_read_assocs(struct builder *b, uint64_t netns, bool shifted, const char
         r = open_table(b, SOURCE_ASSOCS, &t, text, length, required);
         if (r < 0)
                 return r;
-        make_plan(&p, &t, association_fields, _ASSOCIATION_FIELD_MAX);
+        make_plan(&p, &t, association_fields, _ASSOCIATION_TABLE_FIELD_MAX);
         laddrs = table_column(&t, "LADDRS");
         raddrs = table_column(&t, "RADDRS");
 
@@ -303,7 +323,7 @@ int proc_read_remaddr(struct builder *b, const char *text, size_t length, struct
         r = open_table(b, SOURCE_REMADDR, &t, text, length, required);
         if (r < 0)
                 return r;
-        make_plan(&p, &t, path_fields, _PATH_FIELD_MAX);
+        make_plan(&p, &t, path_fields, _PATH_TABLE_FIELD_MAX);
         address_column = table_column(&t, "ADDR");
         id_column = table_number(&t, "ASSOC_ID");
 

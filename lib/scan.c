@@ -392,29 +392,25 @@ static void join_paths(struct scan *s) {
 static void set_changed(struct association *a, const struct snapshot_head *head) {
         a->last_change = head->started_realtime;
         a->last_change_monotonic = head->started_monotonic;
-        a->given |= UINT64_C(1) << ASSOCIATION_LAST_CHANGE;
+        FIELD_GIVE(a, ASSOCIATION_LAST_CHANGE);
 }
 
 static void set_tags(struct association *a, const struct diag_association *found) {
-        a->local_tag = found->local_tag;
-        a->given |= UINT64_C(1) << ASSOCIATION_LOCAL_TAG;
-        a->peer_tag = found->peer_tag;
-        if (found->peer_tag != 0)
-                a->given |= UINT64_C(1) << ASSOCIATION_PEER_TAG;
+        a->detail = found->detail;
+        a->given[1] = found->given;
 }
 
 /* Hands on to the row what earlier scans knew of the same association. */
 static void carry(const struct snapshot_head *head, struct association *a, const struct association *p) {
         static const uint64_t handed_on = UINT64_C(1) << ASSOCIATION_OBSERVED_SINCE |
-                                          UINT64_C(1) << ASSOCIATION_LAST_CHANGE |
-                                          UINT64_C(1) << ASSOCIATION_LOCAL_TAG | UINT64_C(1) << ASSOCIATION_PEER_TAG;
+                                          UINT64_C(1) << ASSOCIATION_LAST_CHANGE;
 
         a->observed_since = p->observed_since;
         a->last_change = p->last_change;
         a->last_change_monotonic = p->last_change_monotonic;
-        a->local_tag = p->local_tag;
-        a->peer_tag = p->peer_tag;
-        a->given |= p->given & handed_on;
+        a->given[0] |= p->given[0] & handed_on;
+        a->detail = p->detail;
+        a->given[1] = p->given[1];
         if (a->state != p->state)
                 set_changed(a, head);
 }
@@ -435,7 +431,7 @@ static int keep_unless_gone(struct scan *s, const struct association *p) {
                 return 0;
 
         /* Other tags: the peer restarted, or another association has taken its place. The tables will tell. */
-        same = r >= 0 && (!FIELD_GIVEN(p, ASSOCIATION_LOCAL_TAG) || p->local_tag == found.local_tag);
+        same = r >= 0 && (!FIELD_GIVEN(p, ASSOCIATION_LOCAL_TAG) || p->detail.local_tag == found.detail.local_tag);
         if (!same && looked && p->unseen + 1 >= SCAN_LOOKS_MAX)
                 return 0;
 
@@ -496,7 +492,7 @@ static int carry_all(struct scan *s) {
                         struct association *a = s->b.associations + i;
 
                         a->observed_since = s->b.head.started_realtime;
-                        a->given |= UINT64_C(1) << ASSOCIATION_OBSERVED_SINCE;
+                        FIELD_GIVE(a, ASSOCIATION_OBSERVED_SINCE);
                         set_changed(a, &s->b.head);
                 }
 
@@ -517,7 +513,7 @@ static int carry_endpoints(struct scan *s) {
 static void observe_all(struct scan *s) {
         for (size_t i = 0; i < s->b.n_associations; i++) {
                 s->b.associations[i].observed_since = s->b.head.started_realtime;
-                s->b.associations[i].given |= UINT64_C(1) << ASSOCIATION_OBSERVED_SINCE;
+                FIELD_GIVE(s->b.associations + i, ASSOCIATION_OBSERVED_SINCE);
         }
 }
 

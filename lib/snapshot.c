@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "impaired.h"
 #include "layout.h"
 #include "snapshot.h"
 
@@ -15,11 +16,15 @@ struct snapshot {
 };
 
 static const char *const source_names[_SOURCE_MAX] = {
+        [SOURCE_NAMESPACES] = "namespaces",
         [SOURCE_EPS] = "eps",
         [SOURCE_ASSOCS] = "assocs",
         [SOURCE_REMADDR] = "remaddr",
         [SOURCE_SNMP] = "snmp",
         [SOURCE_SOCK_DIAG] = "sock_diag",
+        [SOURCE_OPTIONS] = "socket_options",
+        [SOURCE_OWNERS] = "owners",
+        [SOURCE_CONNTRACK] = "conntrack",
 };
 
 const char *source_name(enum source source) {
@@ -53,7 +58,25 @@ static bool address_sound(const struct address *a) {
         return a->family == AF_INET || a->family == AF_INET6;
 }
 
-#define GIVEN_SOUND(object, max) ((object)->given < (UINT64_C(1) << (max)))
+/* One that may be absent. */
+static bool address_sound_if_any(const struct address *a) {
+        return a->family == 0 || address_sound(a);
+}
+
+static bool process_sound(const struct process *p) {
+        return text_ends(p->command, sizeof(p->command)) && text_ends(p->unit, sizeof(p->unit)) &&
+               text_ends(p->runtime, sizeof(p->runtime)) && text_ends(p->container_id, sizeof(p->container_id)) &&
+               text_ends(p->container, sizeof(p->container)) && text_ends(p->pod, sizeof(p->pod));
+}
+
+static bool netns_sound(const struct netns *n) {
+        return text_ends(n->name, sizeof(n->name)) && text_ends(n->container, sizeof(n->container)) &&
+               text_ends(n->error, sizeof(n->error));
+}
+
+#define BELOW(word, n) ((word) < (UINT64_C(1) << (n)))
+#define GIVEN_SOUND(object, table_max, max) \
+        (BELOW((object)->given[0], table_max) && BELOW((object)->given[1], (max) - FIELD_DETAIL))
 /* A state that is not given may be anything, it is never looked at. */
 #define STATE_SOUND(object, index, member, max) \
         (!FIELD_GIVEN(object, index) || ((object)->member >= 0 && (object)->member < (max)))
@@ -61,7 +84,7 @@ static bool address_sound(const struct address *a) {
 /* The block may come from a process that has been taken over: nothing in it is believed. */
 static bool sound(const struct snapshot_head *h) {
         const uint8_t *block = (const uint8_t *) h;
-        uint32_t n_addresses = 0, n_paths = 0;
+        uint32_t n_addresses = 0, n_paths = 0, n_owners = 0;
 
         if (!array_inside(h, h->endpoints, h->n_endpoints, sizeof(struct endpoint)) ||
             !array_inside(h, h->associations, h->n_associations, sizeof(struct association)) ||
@@ -69,6 +92,11 @@ static bool sound(const struct snapshot_head *h) {
             !array_inside(h, h->addresses, h->n_addresses, sizeof(struct address)) ||
             !array_inside(h, h->counters, h->n_counters, sizeof(struct counter)) ||
             !array_inside(h, h->complaints, h->n_complaints, sizeof(struct complaint)) ||
+            !array_inside(h, h->namespaces, h->n_namespaces, sizeof(struct netns)) ||
+            !array_inside(h, h->processes, h->n_processes, sizeof(struct process)) ||
+            !array_inside(h, h->owners, h->n_owners, sizeof(uint32_t)) ||
+            h->n_namespaces > SNAPSHOT_NAMESPACES_MAX || h->n_processes > SNAPSHOT_PROCESSES_MAX ||
+            h->n_owners > SNAPSHOT_OWNERS_MAX ||
             h->n_endpoints > SNAPSHOT_ENDPOINTS_MAX || h->n_associations > SNAPSHOT_ASSOCIATIONS_MAX ||
             h->n_paths > SNAPSHOT_PATHS_MAX || h->n_addresses > SNAPSHOT_ADDRESSES_MAX ||
             h->n_counters > SNAPSHOT_COUNTERS_MAX || h->n_complaints > SNAPSHOT_COMPLAINTS_MAX ||
@@ -82,7 +110,9 @@ static bool sound(const struct snapshot_head *h) {
         for (uint32_t i = 0; i < h->n_endpoints; i++) {
                 const struct endpoint *e = (const struct endpoint *) (block + h->endpoints) + i;
 
-                if (!GIVEN_SOUND(e, _ENDPOINT_FIELD_MAX) || !range_follows(e->local, h->n_addresses, &n_addresses) ||
+                if (!GIVEN_SOUND(e, _ENDPOINT_FIELD_MAX, FIELD_DETAIL) ||
+                    !range_follows(e->local, h->n_addresses, &n_addresses) ||
+                    !range_follows(e->owners, h->n_owners, &n_owners) || !address_sound_if_any(&e->forwards_to) ||
                     !STATE_SOUND(e, ENDPOINT_STATE, state, _ENDPOINT_STATE_MAX) ||
                     !STATE_SOUND(e, ENDPOINT_STYLE, style, _STYLE_MAX))
                         return false;
@@ -90,8 +120,12 @@ static bool sound(const struct snapshot_head *h) {
         for (uint32_t i = 0; i < h->n_associations; i++) {
                 const struct association *a = (const struct association *) (block + h->associations) + i;
 
-                if (!GIVEN_SOUND(a, _ASSOCIATION_FIELD_MAX) || !range_follows(a->local, h->n_addresses, &n_addresses) ||
+                if (!GIVEN_SOUND(a, _ASSOCIATION_TABLE_FIELD_MAX, _ASSOCIATION_FIELD_MAX) ||
+                    !range_follows(a->local, h->n_addresses, &n_addresses) ||
                     !range_follows(a->paths, h->n_paths, &n_paths) ||
+                    !range_follows(a->owners, h->n_owners, &n_owners) ||
+                    !address_sound_if_any(&a->detail.original) || !BELOW((unsigned) a->impaired, _IMPAIRMENT_MAX) ||
+                    !STATE_SOUND(a, ASSOCIATION_ATTACHMENT, attachment, _ATTACHMENT_MAX) ||
                     !STATE_SOUND(a, ASSOCIATION_STATE, state, _ASSOCIATION_STATE_MAX) ||
                     !STATE_SOUND(a, ASSOCIATION_SOCKET_STATE, socket_state, _ENDPOINT_STATE_MAX) ||
                     !STATE_SOUND(a, ASSOCIATION_STYLE, style, _STYLE_MAX))
@@ -100,8 +134,23 @@ static bool sound(const struct snapshot_head *h) {
         for (uint32_t i = 0; i < h->n_paths; i++) {
                 const struct path *p = (const struct path *) (block + h->paths) + i;
 
-                if (!GIVEN_SOUND(p, _PATH_FIELD_MAX) || !address_sound(&p->address) ||
+                if (!GIVEN_SOUND(p, _PATH_TABLE_FIELD_MAX, _PATH_FIELD_MAX) || !address_sound(&p->address) ||
                     !STATE_SOUND(p, PATH_STATE, state, _PATH_STATE_MAX))
+                        return false;
+        }
+        for (uint32_t i = 0; i < h->n_owners; i++)
+                if (((const uint32_t *) (block + h->owners))[i] >= h->n_processes)
+                        return false;
+        for (uint32_t i = 0; i < h->n_processes; i++) {
+                const struct process *p = (const struct process *) (block + h->processes) + i;
+
+                if (!process_sound(p) || (i > 0 && p[-1].pid >= p->pid))
+                        return false;
+        }
+        for (uint32_t i = 0; i < h->n_namespaces; i++) {
+                const struct netns *n = (const struct netns *) (block + h->namespaces) + i;
+
+                if (!netns_sound(n) || (i > 0 && n[-1].netns >= n->netns))
                         return false;
         }
         for (uint32_t i = 0; i < h->n_addresses; i++)
@@ -258,6 +307,36 @@ const struct counter *snapshot_counters(const struct snapshot *s) {
 
 const struct complaint *snapshot_complaints(const struct snapshot *s) {
         return at(s, s->head->complaints);
+}
+
+const struct netns *snapshot_namespaces(const struct snapshot *s) {
+        return at(s, s->head->namespaces);
+}
+
+const struct netns *snapshot_netns(const struct snapshot *s, uint64_t netns) {
+        const struct netns *n = snapshot_namespaces(s);
+        uint32_t low = 0, high = s->head->n_namespaces;
+
+        while (low < high) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (n[middle].netns == netns)
+                        return n + middle;
+                if (n[middle].netns < netns)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        return NULL;
+}
+
+const struct process *snapshot_processes(const struct snapshot *s) {
+        return at(s, s->head->processes);
+}
+
+const uint32_t *snapshot_owners(const struct snapshot *s, struct range range) {
+        return (const uint32_t *) at(s, s->head->owners) + range.first;
 }
 
 const struct address *snapshot_addresses(const struct snapshot *s, struct range range) {

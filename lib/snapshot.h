@@ -73,7 +73,8 @@ struct endpoint {
         struct range owners;
         uint16_t forwards_to_port;      /* of a docker-proxy: the container's end; 0: none */
         struct address forwards_to;
-        uint8_t reserved[4];
+        uint8_t unlisted;               /* it does not listen: not in the kernel's table of endpoints */
+        uint8_t reserved[3];
 };
 
 /* What is asked for association by association, and handed on until it is asked for again. */

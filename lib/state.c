@@ -37,6 +37,22 @@ static const char *const style_names[_STYLE_MAX] = {
         [STYLE_ONE_TO_ONE] = "one_to_one",
 };
 
+static const char *const attachment_names[_ATTACHMENT_MAX] = {
+        [ATTACHMENT_SOCKET] = "socket",
+        [ATTACHMENT_UNACCEPTED] = "unaccepted",
+        [ATTACHMENT_ORPHAN] = "orphan",
+};
+
+static const char *const capability_names[_CAPABILITY_MAX] = {
+        [CAPABILITY_AUTH] = "auth",
+        [CAPABILITY_PRSCTP] = "prsctp",
+        [CAPABILITY_ASCONF] = "asconf",
+        [CAPABILITY_HOSTNAME] = "hostname",
+        [CAPABILITY_IPV6] = "ipv6",
+        [CAPABILITY_IPV4] = "ipv4",
+        [CAPABILITY_ECN] = "ecn",
+};
+
 static const char *name_at(const char *const *names, size_t n, int value) {
         return value >= 0 && (size_t) value < n ? names[value] : NULL;
 }
@@ -63,6 +79,14 @@ const char *path_state_name(int state) {
 
 const char *socket_style_name(int style) {
         return name_at(style_names, ELEMENTS(style_names), style);
+}
+
+const char *attachment_name(int attachment) {
+        return name_at(attachment_names, ELEMENTS(attachment_names), attachment);
+}
+
+const char *capability_name(int capability) {
+        return name_at(capability_names, ELEMENTS(capability_names), capability);
 }
 
 enum association_state association_state_from_name(const char *name) {

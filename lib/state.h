@@ -58,12 +58,25 @@ enum attachment {
         _ATTACHMENT_INVALID = -1,
 };
 
+/* What the peer said in INIT or INIT-ACK that it can: bits of sctpi_peer_capable. */
+enum capability {
+        CAPABILITY_AUTH,        /* RFC 4895 */
+        CAPABILITY_PRSCTP,      /* RFC 3758 */
+        CAPABILITY_ASCONF,      /* RFC 5061 */
+        CAPABILITY_HOSTNAME,
+        CAPABILITY_IPV6,
+        CAPABILITY_IPV4,
+        CAPABILITY_ECN,
+        _CAPABILITY_MAX,
+};
+
 /* Names as the interface and the journal carry them ("cookie_wait"); NULL for a value out of range. */
 const char *association_state_name(int state);
 const char *endpoint_state_name(int state);
 const char *path_state_name(int state);
 const char *socket_style_name(int style);
 const char *attachment_name(int attachment);
+const char *capability_name(int capability);
 
 /* From a name; the _INVALID value if there is none such. */
 enum association_state association_state_from_name(const char *name);
