@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "macro.h"
 #include "snapshot.h"
 
 /* After how many looks a row that no table shows is taken for gone, where sock_diag cannot tell. */
@@ -13,19 +14,36 @@
  * show: without a scan before there is nothing to tell what was missed. */
 #define SCAN_READS_FIRST_MAX 5u
 #define SCAN_READS_MAX       2u
-/* Lookups of one scan for verification tags not known yet, 20 us each. */
-#define SCAN_TAGS_MAX 2000u
-/* How many of the known ones are asked for again in one scan. */
-#define SCAN_TAGS_REFRESHED_MAX 64u
+
+/* What scans remember beside the last snapshot: ways into namespaces, owners of sockets, whose turn it is. */
+struct scan_memory;
+
+int scan_memory_new(struct scan_memory **ret);
+struct scan_memory *scan_memory_free(struct scan_memory *m);
+DEFINE_CLEANUP(struct scan_memory *, scan_memory_free)
+
+/* One association, by the numbers of the snapshot that somebody has seen it in. */
+struct scan_wish {
+        uint64_t netns;
+        uint32_t id;                            /* 0: none is wished for */
+        bool statistics;                        /* SCTP_GET_ASSOC_STATS, too: into the head's `statistics` */
+};
 
 struct scan_options {
         const char *root;                       /* a saved tree with proc/net/sctp in it; NULL: this kernel */
+        struct scan_memory *memory;             /* NULL: this process's namespace alone, and nothing but its tables */
         const struct snapshot *previous;        /* the scan before; NULL: none, this one is the first */
         uint64_t serial;                        /* from 1; 0: one look by somebody who does not go on watching */
         const char *reason, *advice;            /* what to say if SCTP is not available; NULL: the plain facts */
+        /* How long details, options and owners may be asked for; what does not fit has its turn in the next scans. Those
+         * that are not known at all come first; with `new_only` no others are asked for. */
+        uint64_t dear_usec;
+        bool new_only;
+        struct scan_wish wish;                  /* asked for first and whatever the time */
+        unsigned off;                           /* bits by enum source: not to be used (SOURCE_SOCK_DIAG and behind) */
 };
 
-/* Reads SCTP's state in this process's network namespace: the kernel's tables, and by sock_diag each
+/* Reads SCTP's state in all network namespaces: the kernel's tables, and by sock_diag each
  * association of `previous` that the tables do not show. Such a one stays in the result unless
  * the kernel says that it is gone; where the kernel cannot tell, with `unseen` counted, until it was not
  * seen SCAN_LOOKS_MAX times.

@@ -100,6 +100,7 @@ static bool sound(const struct snapshot_head *h) {
             h->n_endpoints > SNAPSHOT_ENDPOINTS_MAX || h->n_associations > SNAPSHOT_ASSOCIATIONS_MAX ||
             h->n_paths > SNAPSHOT_PATHS_MAX || h->n_addresses > SNAPSHOT_ADDRESSES_MAX ||
             h->n_counters > SNAPSHOT_COUNTERS_MAX || h->n_complaints > SNAPSHOT_COMPLAINTS_MAX ||
+            !address_sound_if_any(&h->statistics.max_rto_path) ||
             !text_ends(h->reason, sizeof(h->reason)) || !text_ends(h->advice, sizeof(h->advice)))
                 return false;
 

@@ -222,6 +222,16 @@ struct source_report {
 const char *source_name(enum source source);
 const char *source_result_name(int result);
 
+/* What SCTP_GET_ASSOC_STATS told of the association that was wished for. */
+struct statistics {
+        uint64_t netns;
+        uint32_t association_id;        /* 0: nobody wished for it */
+        int32_t error;                  /* negative errno; 0: it is told */
+        uint64_t max_rto;               /* ms, the greatest since the last time that anybody asked */
+        struct address max_rto_path;
+        uint8_t reserved[6];
+};
+
 /* The head of the block. */
 struct snapshot_head {
         uint64_t magic;                 /* tells a snapshot of this very layout */
@@ -239,6 +249,7 @@ struct snapshot_head {
         char reason[256];               /* if not: why, */
         char advice[256];               /* and what to do */
         struct source_report sources[_SOURCE_MAX];
+        struct statistics statistics;
         /* Offsets in bytes from the start of the block, and how many elements stand there. */
         uint64_t endpoints, associations, paths, addresses, counters, complaints, namespaces, processes, owners;
         uint32_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints, n_namespaces,
