@@ -35,9 +35,28 @@ static size_t printable(const unsigned char *s, size_t length) {
         return n;
 }
 
+/* Writes the next character of `length` > 0 bytes, 4 bytes at the most; how many were read, and written. */
+static size_t escape_one(const unsigned char *s, size_t length, char *t, size_t *ret_written) {
+        size_t n = s[0] == '\\' ? 0 : printable(s, length);
+
+        if (n > 0) {
+                memcpy(t, s, n);
+                *ret_written = n;
+                return n;
+        }
+
+        t[0] = '\\';
+        t[1] = 'x';
+        t[2] = "0123456789abcdef"[s[0] >> 4];
+        t[3] = "0123456789abcdef"[s[0] & 15];
+        *ret_written = 4;
+        return 1;
+}
+
 char *text_escape(const char *text, size_t length) {
         const unsigned char *s = (const unsigned char *) text;
         char *result, *t;
+        size_t n;
 
         if (length > (SIZE_MAX - 1) / 4)
                 return NULL;
@@ -45,20 +64,25 @@ char *text_escape(const char *text, size_t length) {
         if (!result)
                 return NULL;
 
-        for (size_t i = 0; i < length;) {
-                size_t n = s[i] == '\\' ? 0 : printable(s + i, length - i);
-
-                if (n == 0)
-                        t += sprintf(t, "\\x%02x", s[i++]);
-                else {
-                        memcpy(t, s + i, n);
-                        t += n;
-                        i += n;
-                }
-        }
+        for (size_t i = 0; i < length; t += n)
+                i += escape_one(s + i, length - i, t, &n);
         *t = '\0';
 
         return result;
+}
+
+void text_escape_into(char *buffer, size_t size, const char *text, size_t length) {
+        const unsigned char *s = (const unsigned char *) text;
+        size_t used = 0, n;
+        char one[4];
+
+        for (size_t i = 0; i < length; used += n) {
+                i += escape_one(s + i, length - i, one, &n);
+                if (n >= size - used)
+                        break;
+                memcpy(buffer + used, one, n);
+        }
+        buffer[used] = '\0';
 }
 
 static int digit(char c) {

@@ -8,6 +8,9 @@
  * backslash is written \xNN: safe on a terminal, in the journal and in JSON. NULL when out of memory. */
 char *text_escape(const char *text, size_t length);
 
+/* The same into `buffer`, cut before the character of which not all fits into `size` bytes with the NUL. */
+void text_escape_into(char *buffer, size_t size, const char *text, size_t length);
+
 /* Decimal, hexadecimal (base 16) without sign, at most `max`; the whole of `length` bytes must be the
  * number. -EINVAL, -ERANGE. */
 int text_to_u64(const char *text, size_t length, int base, uint64_t max, uint64_t *ret);

@@ -44,6 +44,34 @@ static void test_escape(void **state) {
         assert_string_equal(nul, "a\\x00b");
 }
 
+static void test_escape_into(void **state) {
+        static const struct {
+                size_t size;
+                const char *in, *out;
+        } cases[] = {
+                { 1, "a", "" },
+                { 4, "abc", "abc" },
+                { 4, "abcd", "abc" },
+                /* No half of an escape, and no half of a character. */
+                { 6, "a\n", "a\\x0a" },
+                { 5, "a\n", "a" },
+                { 5, "a\nb", "a" },
+                { 3, "caf\xc3\xa9", "ca" },
+                { 5, "caf\xc3\xa9", "caf" },
+                { 6, "caf\xc3\xa9", "caf\xc3\xa9" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                char buffer[8];
+
+                memset(buffer, '#', sizeof(buffer));
+                text_escape_into(buffer, cases[i].size, cases[i].in, strlen(cases[i].in));
+                assert_string_equal(buffer, cases[i].out);
+                assert_int_equal(buffer[cases[i].size], '#');
+        }
+}
+
 static void test_number(void **state) {
         uint64_t n = 42;
 
@@ -113,6 +141,7 @@ static void test_time(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_escape),
+                cmocka_unit_test(test_escape_into),
                 cmocka_unit_test(test_number),
                 cmocka_unit_test(test_time_span),
                 cmocka_unit_test(test_time),
