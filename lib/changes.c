@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "carry.h"
 #include "changes.h"
 #include "index.h"
-#include "scan.h"
 
 static const char *const type_names[_CHANGE_TYPE_MAX] = {
         [CHANGE_ASSOCIATION_UP] = "association_up",
@@ -136,6 +136,8 @@ static bool same_figures(const struct walk *w, const struct association *old, co
         a.unseen = b.unseen = 0;
         /* When it was asked for is not what it says. */
         a.detail.diag_at = b.detail.diag_at = a.detail.options_at = b.detail.options_at = 0;
+        a.detail.diag_asked = a.detail.options_asked = a.detail.original_asked = 0;
+        b.detail.diag_asked = b.detail.options_asked = b.detail.original_asked = 0;
 
         return memcmp(&a, &b, sizeof(a)) == 0 &&
                memcmp(p, q, old->paths.count * sizeof(*p)) == 0 &&
@@ -154,7 +156,7 @@ static int tell_kept(const struct walk *w, const struct association *old, const 
 /* The scan gives an association up at its last look; before, only at the kernel's word: ENOENT, or another one
  * at the same ends. */
 static enum certainty end_certainty(const struct association *old) {
-        return old->unseen + 1 < SCAN_LOOKS_MAX ? CERTAINTY_HIGH : CERTAINTY_LOW;
+        return old->unseen + 1 < CARRY_LOOKS_MAX ? CERTAINTY_HIGH : CERTAINTY_LOW;
 }
 
 static int find_associations(struct walk *w) {

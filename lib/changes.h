@@ -14,7 +14,7 @@ enum change_type {
 };
 
 /* How sure a report is: high when the kernel told it of this very association, low when it was only not
- * seen SCAN_LOOKS_MAX times. */
+ * seen CARRY_LOOKS_MAX times. */
 enum certainty {
         CERTAINTY_LOW,
         CERTAINTY_HIGH,

@@ -12,9 +12,31 @@ void lookup_done(struct lookup *l) {
         l->diag = diag_close(l->diag);
 }
 
+void lookup_move(struct lookup *l, const struct netns_place *place) {
+        lookup_done(l);
+        l->place = place;
+        l->failed = false;
+}
+
+/* The socket belongs to the namespace that it is made in. */
+static int open_there(struct lookup *l) {
+        int r;
+
+        if (!l->place)
+                return diag_open(&l->diag);
+
+        r = netns_enter(l->list, l->place);
+        if (r < 0)
+                return r;
+        r = diag_open(&l->diag);
+        netns_leave(l->list);
+        return r;
+}
+
 static void give_up(struct lookup *l, int error, const char *text) {
         l->report->result = SOURCE_FAILED;
         l->report->error = error;
+        l->report->last_run = clock_usec(CLOCK_REALTIME);
         snprintf(l->report->text, sizeof(l->report->text), "%s", text);
         l->failed = true;
 }
@@ -28,6 +50,14 @@ static const struct address *pair_of(const struct address *local, uint32_t n, co
         return peer->family == AF_INET6 && n > 0 ? local : NULL;
 }
 
+/* What failed in one namespace stays said. */
+static void report_success(struct lookup *l) {
+        if (l->report->result == SOURCE_FAILED)
+                return;
+        l->report->result = SOURCE_READ;
+        l->report->text[0] = '\0';
+}
+
 int lookup_association(struct lookup *l, const struct association *a, const struct address *local,
                        const struct path *paths, struct diag_association *ret) {
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
@@ -38,7 +68,16 @@ int lookup_association(struct lookup *l, const struct association *a, const stru
         if (l->failed)
                 return -EIO;
         if (!l->diag)
-                r = diag_open(&l->diag);
+                r = open_there(l);
+        if (r == -ESTALE) {
+                /* The namespace has ended. */
+                l->failed = true;
+                return r;
+        }
+        if ((r == -EPERM || r == -EACCES) && l->place && !l->place->own) {
+                give_up(l, -r, "other network namespaces may not be entered (CAP_SYS_ADMIN, CAP_SYS_PTRACE)");
+                return r;
+        }
         if (r < 0) {
                 give_up(l, -r, strerror(-r));
                 return r;
@@ -58,7 +97,7 @@ int lookup_association(struct lookup *l, const struct association *a, const stru
         l->report->duration_usec += clock_usec(CLOCK_MONOTONIC) - start;
 
         if (r >= 0) {
-                l->report->result = SOURCE_READ;
+                report_success(l);
                 l->proved = true;
         } else if (r != -ENOENT && r != -ENODATA)
                 give_up(l, -r, strerror(-r));
@@ -74,11 +113,12 @@ bool lookup_proven(struct lookup *l, const struct builder *b) {
         struct diag_association ignored;
 
         for (size_t i = 0; !l->proved && !l->failed && i < b->n_associations && i < LOOKUP_PROOFS_MAX; i++)
-                (void) lookup_built(l, b, b->associations + b->n_associations - 1 - i, &ignored);
+                if (!l->place || b->associations[b->n_associations - 1 - i].netns == l->place->netns)
+                        (void) lookup_built(l, b, b->associations + b->n_associations - 1 - i, &ignored);
 
         if (!l->proved && !l->failed) {
                 if (access("/sys/module/sctp_diag", F_OK) == 0) {
-                        l->report->result = SOURCE_READ;
+                        report_success(l);
                         l->proved = true;
                 } else
                         give_up(l, EOPNOTSUPP, "the module sctp_diag is not there");

@@ -6,15 +6,6 @@
 #include "macro.h"
 #include "snapshot.h"
 
-/* After how many looks a row that no table shows is taken for gone, where sock_diag cannot tell. */
-#define SCAN_LOOKS_MAX 5u
-/* A kernel table longer than this is refused: 1,000,000 rows of 256 bytes. */
-#define SCAN_TABLE_BYTES_MAX (256u * 1024u * 1024u)
-/* How often the tables are read again in one scan while remaddr knows associations that assocs did not
- * show: without a scan before there is nothing to tell what was missed. */
-#define SCAN_READS_FIRST_MAX 5u
-#define SCAN_READS_MAX       2u
-
 /* What scans remember beside the last snapshot: ways into namespaces, owners of sockets, whose turn it is. */
 struct scan_memory;
 
@@ -46,7 +37,7 @@ struct scan_options {
 /* Reads SCTP's state in all network namespaces: the kernel's tables, and by sock_diag each
  * association of `previous` that the tables do not show. Such a one stays in the result unless
  * the kernel says that it is gone; where the kernel cannot tell, with `unseen` counted, until it was not
- * seen SCAN_LOOKS_MAX times.
+ * seen CARRY_LOOKS_MAX times.
  *
  * A host without SCTP, a table that cannot be read and malformed rows are no errors of the scan: the
  * snapshot's head says so. -ENOMEM, -E2BIG, and what memfd_create() says. */

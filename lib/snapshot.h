@@ -108,8 +108,9 @@ struct association_detail {
         struct address original;        /* family 0: no DNAT is known */
         uint8_t peer_capabilities;      /* bits of enum capability */
         uint8_t sack_needed;
-        uint8_t original_asked;         /* conntrack has been asked */
-        uint8_t reserved[1];
+        /* Who has been asked, whatever came of it: those that have not been come first. */
+        uint8_t diag_asked, options_asked, original_asked;
+        uint8_t reserved[7];
 };
 
 struct association {

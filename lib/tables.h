@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "index.h"
+#include "proc.h"
+
+/* After so many readings of one scan it is left at what they showed, while remaddr still knows associations that
+ * assocs did not show: without a scan before there is nothing else to tell what was missed. */
+#define TABLES_READS_FIRST_MAX 5u
+#define TABLES_READS_MAX       2u
+
+/* The tables of one network namespace, read into a builder. */
+struct tables {
+        struct builder *builder;
+        int directory;                  /* its net/sctp (O_PATH); the caller's */
+        uint64_t netns, generation;     /* see struct netns */
+        bool shifted;                   /* see state_shifted() */
+        bool may_end;                   /* it is not the scanner's own, nor a saved tree */
+        unsigned reads_max;
+        size_t first_endpoint, first_association;       /* of this namespace in the builder; they go on to its end */
+        struct proc_remaddr *remaddr;
+        size_t n_remaddr;
+        struct index by_id;             /* of this namespace's associations */
+        struct index by_ends;           /* the same by ports and addresses, made when needed */
+};
+
+void tables_done(struct tables *t);
+
+/* Reads eps, assocs, remaddr and snmp, joins them, and folds what the kernel repeats. A table that cannot be read and rows
+ * that are malformed go into the sources' reports. Which tables were read: bits by enum source.
+ * -ESTALE: the namespace has ended meanwhile, and the builder has nothing of it; -ENOMEM; -E2BIG. */
+int tables_read(struct tables *t, unsigned *ret_read);
+
+/* The association of this id; NULL: the tables do not show it. */
+struct association *tables_find_id(const struct tables *t, uint32_t id);
+
+/* The association of a snapshot with the same ends: it is that one, or has taken its place. NULL: none. -ENOMEM. */
+int tables_find_ends(struct tables *t, const struct snapshot *s, const struct association *p,
+                     struct association **ret);
+
+/* Reads a whole file below `directory` from procfs. The text ends with a NUL. -EFBIG beyond TABLES_BYTES_MAX. */
+int tables_read_text(int directory, const char *name, char **ret, size_t *ret_length);
+
+/* A kernel table longer than this is refused: 1,000,000 rows of 256 bytes. */
+#define TABLES_BYTES_MAX (256u * 1024u * 1024u)
