@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "carry.h"
 #include "changes.h"
+#include "impaired.h"
 #include "macro.h"
 #include "scan.h"
 
@@ -95,7 +97,7 @@ static void test_saved_tree(void **state) {
         assert_int_equal(snapshot_head(s)->netns, 0);
         assert_int_equal(snapshot_head(s)->n_associations, 9);
         assert_int_equal(snapshot_head(s)->n_counters, 32);
-        for (size_t i = 0; i < SOURCE_SOCK_DIAG; i++)
+        for (size_t i = SOURCE_EPS; i < SOURCE_SOCK_DIAG; i++)
                 assert_int_equal(snapshot_head(s)->sources[i].result, SOURCE_READ);
         assert_int_equal(snapshot_head(s)->sources[SOURCE_SOCK_DIAG].result, SOURCE_SKIPPED);
 
@@ -228,6 +230,51 @@ static void test_what_is_handed_on(void **state) {
         snapshot_unref(third);
 }
 
+static void put_paths(const struct tree *t, const char *rows) {
+        _cleanup_free_ char *text = NULL;
+        int n = asprintf(&text, "ADDR ASSOC_ID HB_ACT RTO STATE\n%s", rows);
+
+        assert_true(n > 0);
+        write_file(t, "net/sctp/remaddr", text, (size_t) n);
+}
+
+static const struct path *path_of(const struct snapshot *s, uint16_t local_port, uint32_t index) {
+        return snapshot_paths(s, by_port(s, local_port)->paths) + index;
+}
+
+static void test_impaired_since(void **state) {
+        const struct tree *t = *state;
+        struct snapshot *first, *second, *third, *fourth;
+
+        put_assocs(t, ASSOCS "4 3 6 1001 9 10.0.0.1 <-> *10.0.0.8 10.0.1.8\n5 1 6 1002 9 10.0.0.1 <-> *10.0.0.8\n");
+        put_paths(t, "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 2\n10.0.0.8 5 1 250 0\n");
+        first = scan(t, NULL, 1);
+        assert_true(by_port(first, 1001)->impairment_known);
+        assert_int_equal(by_port(first, 1001)->impaired, 0);
+        /* It is not established: nobody expects its paths to work. */
+        assert_false(by_port(first, 1002)->impairment_known);
+        assert_true(FIELD_GIVEN(path_of(first, 1001, 1), PATH_STATE_SINCE));
+
+        put_paths(t, "10.0.0.8 4 1 250 2\n10.0.1.8 4 0 250 0\n10.0.0.8 5 1 250 0\n");
+        second = scan(t, first, 2);
+        assert_int_equal(by_port(second, 1001)->impaired, 1 << IMPAIRED_PATH_INACTIVE);
+        assert_true(path_of(second, 1001, 0)->state_since == path_of(first, 1001, 0)->state_since);
+        assert_true(path_of(second, 1001, 1)->state_since == snapshot_head(second)->started_realtime);
+
+        /* A heartbeat timer that does not run in two looks is off. */
+        third = scan(t, second, 3);
+        assert_int_equal(by_port(third, 1001)->impaired, 1 << IMPAIRED_PATH_INACTIVE | 1 << IMPAIRED_HEARTBEATS_OFF);
+        assert_true(path_of(third, 1001, 1)->state_since == path_of(second, 1001, 1)->state_since);
+
+        put_paths(t, "10.0.0.8 4 1 250 1\n10.0.1.8 4 1 250 2\n10.0.0.8 5 1 250 0\n");
+        fourth = scan(t, third, 4);
+        assert_int_equal(by_port(fourth, 1001)->impaired, 1 << IMPAIRED_PATH_PF | 1 << IMPAIRED_PRIMARY_NOT_ACTIVE);
+        snapshot_unref(first);
+        snapshot_unref(second);
+        snapshot_unref(third);
+        snapshot_unref(fourth);
+}
+
 /* The tables miss rows that nobody touched. Where sock_diag cannot tell (a saved tree) one is kept for some
  * looks, and comes back as the same. */
 static void test_rows_that_are_missed(void **state) {
@@ -240,7 +287,7 @@ static void test_rows_that_are_missed(void **state) {
         since = by_port(s, 1001)->observed_since;
 
         put_assocs(t, ASSOCS "5 3 6 1002 9 10.0.0.1 <-> *10.0.0.8\n");
-        for (uint64_t i = 1; i < SCAN_LOOKS_MAX; i++) {
+        for (uint64_t i = 1; i < CARRY_LOOKS_MAX; i++) {
                 next = scan(t, s, i + 1);
                 assert_int_equal(snapshot_head(next)->n_associations, 2);
                 assert_int_equal(by_port(next, 1001)->unseen, i);
@@ -259,7 +306,7 @@ static void test_rows_that_are_missed(void **state) {
         s = next;
 
         put_assocs(t, ASSOCS "5 3 6 1002 9 10.0.0.1 <-> *10.0.0.8\n");
-        for (uint64_t i = 0; i < SCAN_LOOKS_MAX; i++) {
+        for (uint64_t i = 0; i < CARRY_LOOKS_MAX; i++) {
                 next = scan(t, s, i + 11);
                 snapshot_unref(s);
                 s = next;
@@ -352,13 +399,16 @@ static void test_a_table_that_fails(void **state) {
         copy(t, "eps", "6.1/healthy.ns_b.eps");
         put_assocs(t, ASSOCS "4 3 6 1001 9 10.0.0.1 <-> *10.0.0.8\n");
         first = scan(t, NULL, 1);
-        assert_int_equal(snapshot_head(first)->n_endpoints, 7);
+        /* Those that listen, and the socket of the association. */
+        assert_int_equal(snapshot_head(first)->n_endpoints, 8);
+        for (uint32_t i = 0; i < 8; i++)
+                assert_int_equal(snapshot_endpoints(first)[i].unlisted, snapshot_endpoints(first)[i].inode == 6);
 
         /* Nothing ends because a table cannot be read. */
         write_file(t, "net/sctp/eps", "nonsense\n", 9);
         put_assocs(t, "nonsense\n");
         second = scan(t, first, 2);
-        assert_int_equal(snapshot_head(second)->n_endpoints, 7);
+        assert_int_equal(snapshot_head(second)->n_endpoints, 8);
         assert_int_equal(snapshot_head(second)->n_associations, 1);
         assert_int_equal(snapshot_head(second)->sources[SOURCE_EPS].result, SOURCE_FAILED);
         assert_int_equal(snapshot_head(second)->sources[SOURCE_ASSOCS].result, SOURCE_FAILED);
@@ -366,14 +416,14 @@ static void test_a_table_that_fails(void **state) {
         snapshot_unref(first);
 
         /* However long: it was not looked at. */
-        for (uint64_t i = 0; i < SCAN_LOOKS_MAX; i++) {
+        for (uint64_t i = 0; i < CARRY_LOOKS_MAX; i++) {
                 first = second;
                 second = scan(t, first, 3 + i);
                 assert_int_equal(snapshot_head(second)->n_associations, 1);
                 snapshot_unref(first);
         }
         put_assocs(t, ASSOCS);
-        first = scan(t, second, 3 + SCAN_LOOKS_MAX);
+        first = scan(t, second, 3 + CARRY_LOOKS_MAX);
         assert_int_equal(by_port(first, 1001)->unseen, 1);
         snapshot_unref(first);
         snapshot_unref(second);
@@ -388,6 +438,7 @@ int main(void) {
                 TEST(test_tables_that_cannot_be_read),
                 TEST(test_paths_without_id),
                 TEST(test_what_is_handed_on),
+                TEST(test_impaired_since),
                 TEST(test_rows_that_are_missed),
                 TEST(test_replaced),
                 TEST(test_gets_its_id_while_the_table_is_read),
