@@ -27,23 +27,27 @@ MEMORY = 1024
 SLOT_PATIENCE = 3
 CMDLINE = (
     "root=/dev/vda rw console=ttyS0 panic=-1 quiet systemd.show_status=no "
-    "mitigations=off tsc=reliable no_timer_check random.trust_cpu=on net.ifnames=0"
+    "mitigations=off tsc=reliable no_timer_check random.trust_cpu=on net.ifnames=0 "
+    # Else docker wants AppArmor's tools.
+    "apparmor=0"
 )
 # cmpxchg16b crashes 6.12 under QEMU 7.2's emulation.
 ACCELERATORS = {"kvm": ["-accel", "kvm", "-cpu", "host"], "tcg": ["-accel", "tcg", "-cpu", "max,-cx16"]}
 
 
-def start(version, *, memory=MEMORY, tree=None):
-    """A fresh machine with this kernel; with a DESTDIR tree, that is installed in it."""
+def start(version, *, memory=MEMORY, tree=None, docker=False):
+    """A fresh machine with this kernel; with a DESTDIR tree, that is installed in it; with docker, dockerd runs and
+    has the image "sctp"."""
     kernels = [Kernel(name) for name in SUITES]
     kernel = next(kernel for kernel in kernels if kernel.version == version)
-    state = _booted(kernel, root.image(kernels), memory)
+    flavour = f"{kernel.version}-{memory}" + "-docker" * docker
+    state = _booted(kernel, root.image(kernels, docker), memory, docker, flavour)
     if tree:
-        state = _installed(state, kernel, Path(tree), memory)
+        state = _installed(state, kernel, Path(tree), memory, flavour)
     return Machine(kernel, memory, state / "disk.qcow2", saved=state / "memory")
 
 
-def _booted(kernel, image, memory):
+def _booted(kernel, image, memory, docker, flavour):
     """The state of a guest that has just booted."""
     ingredients = [
         cache.identity(kernel.image), cache.identity(image), accelerator(kernel), Path(__file__),
@@ -54,12 +58,14 @@ def _booted(kernel, image, memory):
         _overlay(image, "raw", work / "disk.qcow2")
         with Machine(kernel, memory, work / "disk.qcow2") as machine:
             machine.wait_until("systemctl is-system-running | grep -qvx starting", timeout=300)
+            if docker:
+                machine.run("/usr/local/lib/lab/container-image", timeout=300)
             machine.save(work / "memory")
 
-    return cache.entry(f"booted-{kernel.version}-{memory}", ingredients, build)
+    return cache.entry(f"booted-{flavour}", ingredients, build)
 
 
-def _installed(booted, kernel, tree, memory):
+def _installed(booted, kernel, tree, memory, flavour):
     """The state of a booted guest after the project was installed, nothing of it started."""
     def build(work):
         _overlay(booted / "disk.qcow2", "qcow2", work / "disk.qcow2")
@@ -79,7 +85,7 @@ def _installed(booted, kernel, tree, memory):
             machine.save(work / "memory")
 
     ingredients = [cache.identity(booted / "memory"), tree]
-    return cache.entry(f"installed-{kernel.version}-{memory}", ingredients, build)
+    return cache.entry(f"installed-{flavour}", ingredients, build)
 
 
 def _overlay(backing, form, path):

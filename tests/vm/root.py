@@ -19,6 +19,9 @@ PACKAGES = [
     "libasan8", "libubsan1",
 ]
 
+# What runs containers, in a root of its own: it is twice as large.
+DOCKER_PACKAGES = ["docker.io", "iptables", "conntrack", "containernetworking-plugins"]
+
 # Units that would only disturb a test: work that starts by the clock, and logins on the console.
 MASKED = [
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
@@ -31,23 +34,25 @@ def _os_release():
     return {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}
 
 
-def image(kernels):
+def image(kernels, docker=False):
     """The ext4 image of a root with the modules of these kernels."""
     suite = _os_release()["VERSION_CODENAME"]
+    packages = PACKAGES + DOCKER_PACKAGES * docker
+    flavour = "-docker" * docker
     tree = cache.entry(
-        "tree", [suite, *PACKAGES], lambda work: _install_packages(suite, work / "root")
+        f"tree{flavour}", [suite, *packages], lambda work: _install_packages(suite, packages, work / "root")
     )
     ingredients = [tree.name, GUEST, Path(__file__), *(cache.identity(kernel.image) for kernel in kernels)]
-    directory = cache.entry("image", ingredients, lambda work: _make_image(tree / "root", kernels, work))
+    directory = cache.entry(f"image{flavour}", ingredients, lambda work: _make_image(tree / "root", kernels, work))
     return directory / "root.img"
 
 
-def _install_packages(suite, root):
+def _install_packages(suite, packages, root):
     # Debian has everything in main; of Ubuntu's components the tools need one more.
     components = "main,universe" if _os_release()["ID"] == "ubuntu" else "main"
     subprocess.run(
         ["mmdebstrap", "--quiet", "--variant=apt", f"--components={components}",
-         f"--include={','.join(PACKAGES)}", suite, root],
+         f"--include={','.join(packages)}", suite, root],
         check=True,
     )
 
@@ -61,8 +66,8 @@ def _make_image(tree, kernels, work):
 
     lab = root / "usr/local/lib/lab"
     lab.mkdir(parents=True)
-    shutil.copy(GUEST / "agent", lab)
-    shutil.copy(GUEST / "two-namespaces", lab)
+    for name in "agent", "two-namespaces", "container-image", "publish-port":
+        shutil.copy(GUEST / name, lab)
     shutil.copy(GUEST / "lab-agent.service", root / "etc/systemd/system")
     subprocess.run(["systemctl", "--quiet", f"--root={root}", "enable", "lab-agent.service"], check=True)
     subprocess.run(["systemctl", "--quiet", f"--root={root}", "mask", *MASKED], check=True)
