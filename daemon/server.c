@@ -149,6 +149,28 @@ static int message_format(json_t *parameters, const char *error, bool continues,
         return 0;
 }
 
+int message_new_text(const char *member, const struct buffer *value, struct message **ret) {
+        struct buffer text = {};
+        struct message *m;
+
+        buffer_puts(&text, "{\"parameters\":{\"");
+        buffer_puts(&text, member);
+        buffer_puts(&text, "\":");
+        buffer_put(&text, value->data, value->length);
+        /* With the NUL that ends a message. */
+        buffer_put(&text, "},\"continues\":true}", 20);
+        m = calloc(1, sizeof(*m));
+        if (!m || text.failed || value->failed) {
+                buffer_done(&text);
+                free(m);
+                return -ENOMEM;
+        }
+
+        *m = (struct message) { .refs = 1, .text = text.data, .length = text.length };
+        *ret = m;
+        return 0;
+}
+
 int message_new(json_t *parameters, struct message **ret) {
         return message_format(parameters, NULL, true, ret);
 }
@@ -386,6 +408,14 @@ int call_notify_message(struct call *call, struct message *m) {
         }
 
         return call_queue(call, m);
+}
+
+int call_notify_text(struct call *call, const char *member, const struct buffer *value) {
+        _cleanup_(message_unref_p) struct message *m = NULL;
+        int r;
+
+        r = message_new_text(member, value, &m);
+        return r < 0 ? r : call_notify_message(call, m);
 }
 
 int call_notify(struct call *call, json_t *parameters) {

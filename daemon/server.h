@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "buffer.h"
 #include "macro.h"
 
 /* A Varlink server on an sd-event loop: connections, their limits, and calls that are answered at
@@ -97,6 +98,8 @@ int call_invalid(struct call *call, const char *parameter);
 /* One more reply (`more` only, else -EINVAL). -ENOBUFS when the connection's queue is full: the caller
  * decides what is lost, for instance by call_error(), for which there is always room. */
 int call_notify(struct call *call, json_t *parameters);
+/* The same with { "MEMBER": VALUE }. */
+int call_notify_text(struct call *call, const char *member, const struct buffer *value);
 
 /* Counts a call as not read in time, once; call_notify() does so itself. */
 void call_count_overrun(struct call *call);
@@ -104,6 +107,8 @@ void call_count_overrun(struct call *call);
 /* The same as call_notify() with a text made once for many subscribers. */
 struct message;
 int message_new(json_t *parameters, struct message **ret);      /* takes the reference; continues: true */
+/* { "MEMBER": VALUE }, from the value's text. */
+int message_new_text(const char *member, const struct buffer *value, struct message **ret);
 struct message *message_unref(struct message *m);
 DEFINE_CLEANUP(struct message *, message_unref)
 int call_notify_message(struct call *call, struct message *m);

@@ -16,208 +16,318 @@ int json_set_u64(json_t *object, const char *name, uint64_t value) {
         return json_object_set_new_nocheck(object, name, json_string_nocheck(text));
 }
 
-static json_t *json_address(const struct address *address) {
-        char text[ADDRESS_TEXT_MAX];
-
-        return json_string_nocheck(address_text(address, text));
-}
-
-static json_t *json_addresses(const struct address *addresses, uint32_t n) {
-        json_t *array = json_array();
-
-        for (uint32_t i = 0; i < n; i++)
-                if (json_array_append_new(array, json_address(addresses + i)) < 0) {
-                        json_decref(array);
-                        return NULL;
-                }
-
-        return array;
-}
-
 static int set_name(json_t *object, const char *name, const char *value) {
         return json_object_set_new_nocheck(object, name, json_string_nocheck(value));
 }
 
-/* An array of the names of the bits that are set. */
-static int set_names(json_t *object, const char *name, unsigned bits, int n, const char *(*name_of)(int bit)) {
-        json_t *array = json_array();
+/* Text */
 
-        for (int i = 0; i < n; i++)
-                if (((bits >> i) & 1) && json_array_append_new(array, json_string_nocheck(name_of(i))) < 0) {
-                        json_decref(array);
-                        return -1;
-                }
+/* A comma, unless it is the first in its object or array. */
+static void put_separator(struct buffer *b) {
+        char last = b->length > 0 ? b->data[b->length - 1] : '{';
 
-        return json_object_set_new_nocheck(object, name, array);
+        if (last != '{' && last != '[')
+                buffer_put(b, ",", 1);
 }
 
-static int set_jiffies(json_t *object, const char *name, uint64_t jiffies, uint64_t hz) {
+static void put_name(struct buffer *b, const char *name) {
+        put_separator(b);
+        buffer_put(b, "\"", 1);
+        buffer_puts(b, name);
+        buffer_put(b, "\":", 2);
+}
+
+static void put_decimal(struct buffer *b, uint64_t value) {
+        char digits[20];
+        size_t n = sizeof(digits);
+
+        do
+                digits[--n] = (char) ('0' + value % 10);
+        while ((value /= 10) > 0);
+        buffer_put(b, digits + n, sizeof(digits) - n);
+}
+
+/* Varlink's integers are int64 at the most; what is greater becomes a string. */
+static void put_u64(struct buffer *b, const char *name, uint64_t value) {
+        put_name(b, name);
+        if (value > INT64_MAX)
+                buffer_put(b, "\"", 1);
+        put_decimal(b, value);
+        if (value > INT64_MAX)
+                buffer_put(b, "\"", 1);
+}
+
+static void put_bool(struct buffer *b, const char *name, bool value) {
+        put_name(b, name);
+        buffer_puts(b, value ? "true" : "false");
+}
+
+/* Of what went through text_escape() just these two mean something in JSON; but the text may come from a scanner that was
+ * taken over, so what else is not fit for JSON becomes '?'. */
+static void put_string(struct buffer *b, const char *text) {
+        size_t length = strlen(text), n;
+
+        buffer_put(b, "\"", 1);
+        for (size_t i = 0; i < length; i += n) {
+                n = text_printable(text + i, length - i);
+                if (text[i] == '"' || text[i] == '\\')
+                        buffer_put(b, "\\", 1);
+                if (n > 0)
+                        buffer_put(b, text + i, n);
+                else
+                        buffer_put(b, "?", n = 1);
+        }
+        buffer_put(b, "\"", 1);
+}
+
+/* A name of ours, which needs no escaping. */
+static void put_word(struct buffer *b, const char *name, const char *word) {
+        put_name(b, name);
+        buffer_put(b, "\"", 1);
+        buffer_puts(b, word);
+        buffer_put(b, "\"", 1);
+}
+
+/* Texts that are empty are not known. */
+static void put_text(struct buffer *b, const char *name, const char *text) {
+        if (*text == '\0')
+                return;
+        put_name(b, name);
+        put_string(b, text);
+}
+
+static void put_address_value(struct buffer *b, const struct address *address) {
+        char text[ADDRESS_TEXT_MAX];
+
+        put_separator(b);
+        buffer_put(b, "\"", 1);
+        buffer_puts(b, address_text(address, text));
+        buffer_put(b, "\"", 1);
+}
+
+static void put_address(struct buffer *b, const char *name, const struct address *address) {
+        char text[ADDRESS_TEXT_MAX];
+
+        put_word(b, name, address_text(address, text));
+}
+
+static void put_addresses(struct buffer *b, const char *name, const struct address *addresses, uint32_t n) {
+        put_name(b, name);
+        buffer_put(b, "[", 1);
+        for (uint32_t i = 0; i < n; i++)
+                put_address_value(b, addresses + i);
+        buffer_put(b, "]", 1);
+}
+
+/* An array of the names of the bits that are set. */
+static void put_names(struct buffer *b, const char *name, unsigned bits, int n, const char *(*name_of)(int bit)) {
+        put_name(b, name);
+        buffer_put(b, "[", 1);
+        for (int i = 0; i < n; i++)
+                if ((bits >> i) & 1) {
+                        put_separator(b);
+                        put_string(b, name_of(i));
+                }
+        buffer_put(b, "]", 1);
+}
+
+static void put_jiffies(struct buffer *b, const char *name, uint64_t jiffies, uint64_t hz) {
         char full[64];
 
         snprintf(full, sizeof(full), "%s%s", name, hz > 0 ? "Ms" : "Jiffies");
         if (hz > 0)
                 jiffies = (jiffies * 1000 + hz / 2) / hz;
-        return json_set_u64(object, full, jiffies);
+        put_u64(b, full, jiffies);
 }
 
-static int set_field(json_t *object, const struct field *field, int64_t value, uint64_t hz) {
+static void put_field(struct buffer *b, const struct field *field, int64_t value, uint64_t hz) {
         char time[TEXT_TIME_MAX];
 
         switch ((enum field_kind) field->kind) {
         case FIELD_NUMBER:
-                return json_set_u64(object, field->name, (uint64_t) value);
+                put_u64(b, field->name, (uint64_t) value);
+                break;
         case FIELD_JIFFIES:
-                return set_jiffies(object, field->name, (uint64_t) value, hz);
+                put_jiffies(b, field->name, (uint64_t) value, hz);
+                break;
         case FIELD_BOOLEAN:
-                return json_object_set_new_nocheck(object, field->name, json_boolean(value));
+                put_bool(b, field->name, value);
+                break;
         case FIELD_TIME:
-                return set_name(object, field->name, text_time((uint64_t) value, time));
+                put_word(b, field->name, text_time((uint64_t) value, time));
+                break;
         case FIELD_STYLE:
-                return set_name(object, field->name, socket_style_name((int) value));
+                put_word(b, field->name, socket_style_name((int) value));
+                break;
         case FIELD_ENDPOINT_STATE:
-                return set_name(object, field->name, endpoint_state_name((int) value));
+                put_word(b, field->name, endpoint_state_name((int) value));
+                break;
         case FIELD_ASSOCIATION_STATE:
-                return set_name(object, field->name, association_state_name((int) value));
+                put_word(b, field->name, association_state_name((int) value));
+                break;
         case FIELD_PATH_STATE:
-                return set_name(object, field->name, path_state_name((int) value));
+                put_word(b, field->name, path_state_name((int) value));
+                break;
         case FIELD_ATTACHMENT:
-                return set_name(object, field->name, attachment_name((int) value));
+                put_word(b, field->name, attachment_name((int) value));
+                break;
         case FIELD_CAPABILITIES:
-                return set_names(object, field->name, (unsigned) value, _CAPABILITY_MAX, capability_name);
+                put_names(b, field->name, (unsigned) value, _CAPABILITY_MAX, capability_name);
+                break;
         }
-
-        return -1;
 }
 
 /* The fields that a source gave, of an object that begins with `given`. */
-static int set_fields(json_t *json, const struct field *fields, size_t n, const void *object, uint64_t hz) {
+static void put_fields(struct buffer *b, const struct field *fields, size_t n, const void *object, uint64_t hz) {
         uint64_t given[FIELD_WORDS];
-        int r = 0;
 
         memcpy(given, object, sizeof(given));
         for (size_t word = 0; word < FIELD_WORDS; word++)
-                for (uint64_t rest = given[word]; r >= 0 && rest != 0; rest &= rest - 1) {
+                for (uint64_t rest = given[word]; rest != 0; rest &= rest - 1) {
                         size_t i = word * 64 + (size_t) __builtin_ctzll(rest);
 
                         if (i < n && fields[i].name)
-                                r = set_field(json, fields + i, field_get(fields + i, object), hz);
+                                put_field(b, fields + i, field_get(fields + i, object), hz);
                 }
-
-        return r;
 }
 
-static json_t *json_path(const struct path *p, uint64_t hz) {
-        _cleanup_(json_decref_p) json_t *path = json_object();
-
-        if (json_object_set_new_nocheck(path, "address", json_address(&p->address)) < 0 ||
-            json_object_set_new_nocheck(path, "primary", json_boolean(p->address.primary)) < 0 ||
-            set_fields(path, path_fields, _PATH_FIELD_MAX, p, hz) < 0)
-                return NULL;
-
-        return steal_ptr(path);
+void json_write_owner(struct buffer *b, const struct process *p) {
+        buffer_put(b, "{", 1);
+        put_u64(b, "pid", p->pid);
+        put_text(b, "command", p->command);
+        put_u64(b, "uid", p->uid);
+        put_text(b, "unit", p->unit);
+        put_text(b, "container", p->container);
+        put_text(b, "containerId", p->container_id);
+        put_text(b, "runtime", p->runtime);
+        put_text(b, "pod", p->pod);
+        buffer_put(b, "}", 1);
 }
 
-/* Texts that are empty are not known. */
-static int set_text(json_t *object, const char *name, const char *text) {
-        return *text == '\0' ? 0 : set_name(object, name, text);
-}
-
-json_t *json_owner(const struct process *p) {
-        _cleanup_(json_decref_p) json_t *owner = json_object();
-
-        if (json_set_u64(owner, "pid", p->pid) < 0 || set_text(owner, "command", p->command) < 0 ||
-            json_set_u64(owner, "uid", p->uid) < 0 || set_text(owner, "unit", p->unit) < 0 ||
-            set_text(owner, "container", p->container) < 0 || set_text(owner, "containerId", p->container_id) < 0 ||
-            set_text(owner, "runtime", p->runtime) < 0 || set_text(owner, "pod", p->pod) < 0)
-                return NULL;
-
-        return steal_ptr(owner);
-}
-
-json_t *json_netns(const struct netns *n) {
-        _cleanup_(json_decref_p) json_t *netns = json_object();
-
-        if ((n->netns < NETNS_UNNAMED_MIN && json_set_u64(netns, "netns", n->netns) < 0) ||
-            set_text(netns, "netnsName", n->name) < 0 || set_text(netns, "container", n->container) < 0 ||
-            (n->pid != 0 && json_set_u64(netns, "pid", n->pid) < 0) ||
-            json_object_set_new_nocheck(netns, "own", json_boolean(n->own)) < 0 ||
-            json_object_set_new_nocheck(netns, "sctpAvailable", json_boolean(n->has_sctp)) < 0 ||
-            json_set_u64(netns, "endpoints", n->endpoints) < 0 ||
-            json_set_u64(netns, "associations", n->associations) < 0 || set_text(netns, "error", n->error) < 0)
-                return NULL;
-
-        return steal_ptr(netns);
+void json_write_netns(struct buffer *b, const struct netns *n) {
+        buffer_put(b, "{", 1);
+        if (n->netns < NETNS_UNNAMED_MIN)
+                put_u64(b, "netns", n->netns);
+        put_text(b, "netnsName", n->name);
+        put_text(b, "container", n->container);
+        if (n->pid != 0)
+                put_u64(b, "pid", n->pid);
+        put_bool(b, "own", n->own);
+        put_bool(b, "sctpAvailable", n->has_sctp);
+        put_u64(b, "endpoints", n->endpoints);
+        put_u64(b, "associations", n->associations);
+        put_text(b, "error", n->error);
+        buffer_put(b, "}", 1);
 }
 
 /* Whose it is, and where: the owners, and the names of the namespace and the container. */
-static int set_place(json_t *object, const struct snapshot *s, uint64_t number, struct range range) {
+static void put_place(struct buffer *b, const struct snapshot *s, uint64_t number, struct range range) {
         const struct process *processes = snapshot_processes(s);
         const uint32_t *owners = snapshot_owners(s, range);
         const struct netns *netns = snapshot_netns(s, number);
-        _cleanup_(json_decref_p) json_t *array = json_array();
         const char *container = netns ? netns->container : "";
 
-        for (uint32_t i = 0; i < range.count; i++) {
-                const struct process *p = processes + owners[i];
-
-                if (json_array_append_new(array, json_owner(p)) < 0)
-                        return -1;
-                if (*container == '\0')
-                        container = p->container;
-        }
         /* Not found out yet, or not allowed to: absent, which is not the same as nobody's. */
-        if (range.count > 0 && json_object_set_new_nocheck(object, "owners", steal_ptr(array)) < 0)
-                return -1;
-        if (netns && set_text(object, "netnsName", netns->name) < 0)
-                return -1;
-
-        return set_text(object, "container", container);
+        if (range.count > 0) {
+                put_name(b, "owners");
+                buffer_put(b, "[", 1);
+                for (uint32_t i = 0; i < range.count; i++) {
+                        put_separator(b);
+                        json_write_owner(b, processes + owners[i]);
+                        if (*container == '\0')
+                                container = processes[owners[i]].container;
+                }
+                buffer_put(b, "]", 1);
+        }
+        if (netns)
+                put_text(b, "netnsName", netns->name);
+        put_text(b, "container", container);
 }
 
-json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e) {
-        _cleanup_(json_decref_p) json_t *endpoint = json_object();
-        const struct address *local = snapshot_addresses(s, e->local);
-
-        if (set_fields(endpoint, endpoint_fields, _ENDPOINT_FIELD_MAX, e, snapshot_head(s)->hz) < 0 ||
-            json_object_set_new_nocheck(endpoint, "localAddresses", json_addresses(local, e->local.count)) < 0 ||
-            set_place(endpoint, s, e->netns, e->owners) < 0)
-                return NULL;
-        if (e->forwards_to.family != 0 &&
-            (json_object_set_new_nocheck(endpoint, "forwardsToAddress", json_address(&e->forwards_to)) < 0 ||
-             json_set_u64(endpoint, "forwardsToPort", e->forwards_to_port) < 0))
-                return NULL;
-
-        return steal_ptr(endpoint);
+void json_write_endpoint(struct buffer *b, const struct snapshot *s, const struct endpoint *e) {
+        buffer_put(b, "{", 1);
+        put_fields(b, endpoint_fields, _ENDPOINT_FIELD_MAX, e, snapshot_head(s)->hz);
+        put_addresses(b, "localAddresses", snapshot_addresses(s, e->local), e->local.count);
+        put_place(b, s, e->netns, e->owners);
+        if (e->forwards_to.family != 0) {
+                put_address(b, "forwardsToAddress", &e->forwards_to);
+                put_u64(b, "forwardsToPort", e->forwards_to_port);
+        }
+        buffer_put(b, "}", 1);
 }
 
-json_t *json_association(const struct snapshot *s, const struct association *a) {
-        _cleanup_(json_decref_p) json_t *association = json_object(), *peers = json_array(), *paths = json_array();
-        const struct address *local = snapshot_addresses(s, a->local);
+static void put_path(struct buffer *b, const struct path *p, uint64_t hz) {
+        put_separator(b);
+        buffer_put(b, "{", 1);
+        put_address(b, "address", &p->address);
+        put_bool(b, "primary", p->address.primary);
+        put_fields(b, path_fields, _PATH_FIELD_MAX, p, hz);
+        buffer_put(b, "}", 1);
+}
+
+void json_write_association(struct buffer *b, const struct snapshot *s, const struct association *a) {
         const struct path *p = snapshot_paths(s, a->paths), *primary = snapshot_primary(s, a);
         uint64_t hz = snapshot_head(s)->hz;
 
-        if (set_fields(association, association_fields, _ASSOCIATION_FIELD_MAX, a, hz) < 0 ||
-            json_object_set_new_nocheck(association, "localAddresses", json_addresses(local, a->local.count)) < 0 ||
-            (primary &&
-             json_object_set_new_nocheck(association, "primaryAddress", json_address(&primary->address)) < 0) ||
-            (a->detail.original.family != 0 &&
-             json_object_set_new_nocheck(association, "originalAddress", json_address(&a->detail.original)) < 0) ||
-            (a->impairment_known &&
-             json_object_set_new_nocheck(association, "impaired", json_boolean(a->impaired)) < 0) ||
-            (a->impaired &&
-             set_names(association, "impairedReasons", a->impaired, _IMPAIRMENT_MAX, impairment_name) < 0) ||
-            set_place(association, s, a->netns, a->owners) < 0)
-                return NULL;
-
+        buffer_put(b, "{", 1);
+        put_fields(b, association_fields, _ASSOCIATION_FIELD_MAX, a, hz);
+        put_addresses(b, "localAddresses", snapshot_addresses(s, a->local), a->local.count);
+        if (primary)
+                put_address(b, "primaryAddress", &primary->address);
+        if (a->detail.original.family != 0)
+                put_address(b, "originalAddress", &a->detail.original);
+        if (a->impairment_known)
+                put_bool(b, "impaired", a->impaired);
+        if (a->impaired)
+                put_names(b, "impairedReasons", a->impaired, _IMPAIRMENT_MAX, impairment_name);
+        put_place(b, s, a->netns, a->owners);
+        put_name(b, "peerAddresses");
+        buffer_put(b, "[", 1);
         for (uint32_t i = 0; i < a->paths.count; i++)
-                if (json_array_append_new(peers, json_address(&p[i].address)) < 0 ||
-                    json_array_append_new(paths, json_path(p + i, hz)) < 0)
-                        return NULL;
-        if (json_object_set_new_nocheck(association, "peerAddresses", steal_ptr(peers)) < 0 ||
-            json_object_set_new_nocheck(association, "paths", steal_ptr(paths)) < 0)
-                return NULL;
+                put_address_value(b, &p[i].address);
+        buffer_put(b, "]", 1);
+        put_name(b, "paths");
+        buffer_put(b, "[", 1);
+        for (uint32_t i = 0; i < a->paths.count; i++)
+                put_path(b, p + i, hz);
+        buffer_put(b, "]}", 2);
+}
 
-        return steal_ptr(association);
+/* Trees */
+
+static json_t *read_back(struct buffer *b) {
+        json_t *json = b->failed ? NULL : json_loadb(b->data, b->length, 0, NULL);
+
+        buffer_done(b);
+        return json;
+}
+
+json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e) {
+        struct buffer b = {};
+
+        json_write_endpoint(&b, s, e);
+        return read_back(&b);
+}
+
+json_t *json_association(const struct snapshot *s, const struct association *a) {
+        struct buffer b = {};
+
+        json_write_association(&b, s, a);
+        return read_back(&b);
+}
+
+json_t *json_owner(const struct process *p) {
+        struct buffer b = {};
+
+        json_write_owner(&b, p);
+        return read_back(&b);
+}
+
+json_t *json_netns(const struct netns *n) {
+        struct buffer b = {};
+
+        json_write_netns(&b, n);
+        return read_back(&b);
 }
 
 json_t *json_counters(const struct snapshot *s, const uint64_t *netns) {
@@ -280,4 +390,138 @@ json_t *json_change(const struct change *change) {
                 return NULL;
 
         return steal_ptr(json);
+}
+
+/* Reading without making anything of it. Each takes what it is about from the start of the rest. */
+struct rest {
+        const char *at, *end;
+};
+
+static bool take(struct rest *r, char c) {
+        if (r->at == r->end || *r->at != c)
+                return false;
+
+        r->at++;
+        return true;
+}
+
+static bool take_word(struct rest *r, const char *word) {
+        size_t n = strlen(word);
+
+        if ((size_t) (r->end - r->at) < n || memcmp(r->at, word, n) != 0)
+                return false;
+
+        r->at += n;
+        return true;
+}
+
+static bool take_hex(struct rest *r, unsigned *ret) {
+        unsigned value = 0;
+
+        for (int i = 0; i < 4; i++, r->at++) {
+                static const char digits[] = "0123456789abcdefABCDEF";
+                const char *digit = r->at < r->end && *r->at ? strchr(digits, *r->at) : NULL;
+
+                if (!digit)
+                        return false;
+                value = value * 16 + (unsigned) (digit - digits < 16 ? digit - digits : digit - digits - 6);
+        }
+
+        *ret = value;
+        return true;
+}
+
+static bool take_string(struct rest *r) {
+        if (!take(r, '"'))
+                return false;
+        while (r->at < r->end && *r->at != '"') {
+                size_t n = text_printable(r->at, (size_t) (r->end - r->at));
+                unsigned code;
+
+                if (n == 0)
+                        return false;
+                r->at += n;
+                if (r->at[-1] != '\\' || n > 1)
+                        continue;
+                /* What is written so is shown so; half a surrogate pair is not a character. */
+                if (take(r, 'u')) {
+                        if (!take_hex(r, &code) || code == 0 || (code >= 0xd800 && code < 0xe000))
+                                return false;
+                } else if (r->at == r->end || !*r->at || !strchr("\"\\/bfnrt", *r->at++))
+                        return false;
+        }
+
+        return take(r, '"');
+}
+
+static bool take_digits(struct rest *r) {
+        const char *first = r->at;
+
+        while (r->at < r->end && *r->at >= '0' && *r->at <= '9')
+                r->at++;
+
+        return r->at > first;
+}
+
+static bool take_number(struct rest *r) {
+        const char *first;
+
+        (void) take(r, '-');
+        first = r->at;
+        if (!take_digits(r) || (*first == '0' && r->at - first > 1))
+                return false;
+        if (take(r, '.') && !take_digits(r))
+                return false;
+        if (take(r, 'e') || take(r, 'E')) {
+                if (!take(r, '+'))
+                        (void) take(r, '-');
+                return take_digits(r);
+        }
+
+        return true;
+}
+
+static bool take_value(struct rest *r, unsigned depth);
+
+/* An object or an array, as written without spaces. */
+static bool take_members(struct rest *r, char end, bool named, unsigned depth) {
+        r->at++;
+        if (depth == 0)
+                return false;
+        if (take(r, end))
+                return true;
+        do
+                if ((named && !(take_string(r) && take(r, ':'))) || !take_value(r, depth - 1))
+                        return false;
+        while (take(r, ','));
+
+        return take(r, end);
+}
+
+static bool take_value(struct rest *r, unsigned depth) {
+        if (r->at == r->end)
+                return false;
+
+        switch (*r->at) {
+        case '{':
+                return take_members(r, '}', true, depth);
+        case '[':
+                return take_members(r, ']', false, depth);
+        case '"':
+                return take_string(r);
+        case 't':
+                return take_word(r, "true");
+        case 'f':
+                return take_word(r, "false");
+        case 'n':
+                return take_word(r, "null");
+        default:
+                return take_number(r);
+        }
+}
+
+bool json_is_clean_object(const char *text, size_t length) {
+        struct rest r = { text, text + length };
+
+        return length > 0 && *text == '{' && take_value(&r, JSON_DEPTH_MAX) && r.at == r.end;
 }

@@ -6,8 +6,8 @@
 #include "macro.h"
 #include "text.h"
 
-/* Length of the printable UTF-8 character at `s`, 0 if there is none. */
-static size_t printable(const unsigned char *s, size_t length) {
+size_t text_printable(const char *text, size_t length) {
+        const unsigned char *s = (const unsigned char *) text;
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
         uint32_t c;
         size_t n;
@@ -37,7 +37,7 @@ static size_t printable(const unsigned char *s, size_t length) {
 
 /* Writes the next character of `length` > 0 bytes, 4 bytes at the most; how many were read, and written. */
 static size_t escape_one(const unsigned char *s, size_t length, char *t, size_t *ret_written) {
-        size_t n = s[0] == '\\' ? 0 : printable(s, length);
+        size_t n = s[0] == '\\' ? 0 : text_printable((const char *) s, length);
 
         if (n > 0) {
                 memcpy(t, s, n);

@@ -4,6 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Length in bytes of the character at the start of `length` > 0 bytes of UTF-8, 0 if a terminal could take it for
+ * something else than text: a control character, one that turns the direction of text, no UTF-8. */
+size_t text_printable(const char *text, size_t length);
+
 /* A copy of `length` bytes in which every control character, every byte that is not UTF-8 and every
  * backslash is written \xNN: safe on a terminal, in the journal and in JSON. NULL when out of memory. */
 char *text_escape(const char *text, size_t length);

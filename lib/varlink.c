@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include "clock.h"
+#include "json.h"
 #include "varlink.h"
 
 /* The first allocation of a buffer. */
@@ -343,7 +344,40 @@ static int reply_read(json_t *object, bool more, struct varlink_reply *reply) {
         return get_parameters(json_object_get(object, "parameters"), &reply->parameters);
 }
 
-static int receive(struct varlink_client *c, uint64_t deadline, struct varlink_reply *reply) {
+static bool skip(const char **text, size_t *length, const char *expected) {
+        size_t n = strlen(expected);
+
+        if (*length < n || memcmp(*text, expected, n) != 0)
+                return false;
+
+        *text += n;
+        *length -= n;
+        return true;
+}
+
+/* The one object in a reply of many. */
+static bool find_object(const char *text, size_t length, const char *member, const char **ret, size_t *ret_length) {
+        static const char end[] = "},\"continues\":true}";
+        const size_t n = sizeof(end) - 1;
+
+        if (!skip(&text, &length, "{\"parameters\":{\"") || !skip(&text, &length, member) ||
+            !skip(&text, &length, "\":") || length < n || memcmp(text + length - n, end, n) != 0 ||
+            !json_is_clean_object(text, length - n))
+                return false;
+
+        *ret = text;
+        *ret_length = length - n;
+        return true;
+}
+
+/* What is received: a reply, or the text of an object where a `member` is waited for. */
+struct received {
+        struct varlink_reply reply;
+        const char *member, *text;
+        size_t length;
+};
+
+static int receive(struct varlink_client *c, uint64_t deadline, struct received *ret) {
         const char *text;
         size_t length;
         int r;
@@ -363,12 +397,15 @@ static int receive(struct varlink_client *c, uint64_t deadline, struct varlink_r
         if (r < 0)
                 return r;
 
-        r = load(text, length, &reply->object);
-        return r < 0 ? r : reply_read(reply->object, c->more, reply);
+        if (ret->member && c->more && find_object(text, length, ret->member, &ret->text, &ret->length)) {
+                ret->reply.continues = true;
+                return 0;
+        }
+        r = load(text, length, &ret->reply.object);
+        return r < 0 ? r : reply_read(ret->reply.object, c->more, &ret->reply);
 }
 
-int varlink_client_receive(struct varlink_client *c, uint64_t timeout_usec, struct varlink_reply *ret) {
-        struct varlink_reply reply = {};
+static int client_receive(struct varlink_client *c, uint64_t timeout_usec, struct received *received) {
         int r;
 
         if (c->error < 0)
@@ -376,15 +413,41 @@ int varlink_client_receive(struct varlink_client *c, uint64_t timeout_usec, stru
         if (!c->pending)
                 return -EINVAL;
 
-        r = receive(c, deadline_after(timeout_usec), &reply);
+        r = receive(c, deadline_after(timeout_usec), received);
         if (r < 0) {
-                varlink_reply_done(&reply);
+                varlink_reply_done(&received->reply);
                 if (r != -ETIMEDOUT)
                         c->error = r;
                 return r;
         }
 
-        c->pending = reply.continues;
-        *ret = reply;
+        c->pending = received->reply.continues;
+        return 0;
+}
+
+int varlink_client_receive(struct varlink_client *c, uint64_t timeout_usec, struct varlink_reply *ret) {
+        struct received received = {};
+        int r;
+
+        r = client_receive(c, timeout_usec, &received);
+        if (r < 0)
+                return r;
+
+        *ret = received.reply;
+        return 0;
+}
+
+int varlink_client_receive_text(struct varlink_client *c, uint64_t timeout_usec, const char *member,
+                                struct varlink_reply *ret, const char **ret_text, size_t *ret_length) {
+        struct received received = { .member = member };
+        int r;
+
+        r = client_receive(c, timeout_usec, &received);
+        if (r < 0)
+                return r;
+
+        *ret = received.reply;
+        *ret_text = received.text;
+        *ret_length = received.length;
         return 0;
 }
