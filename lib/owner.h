@@ -13,7 +13,7 @@
 /* Which processes have a socket open, by its inode: remembered from one look to the next, because finding out means
  * reading every descriptor of every process. */
 
-/* One of the processes that have a socket open, by this descriptor. */
+/* One of the processes that have a socket open, by this descriptor; of several, the lowest. */
 struct owner {
         uint64_t inode;
         pid_t pid;
@@ -33,19 +33,21 @@ DEFINE_CLEANUP(struct owner_table *, owner_table_free)
 struct owner_look {
         const uint64_t *inodes;         /* of all sockets that are shown, ascending, each once */
         size_t n_inodes;
-        const pid_t *new_pids;          /* processes that are new since the last look: they may have got sockets by fork() */
+        const pid_t *new_pids;          /* new since the last look: they may have got sockets by fork() */
         size_t n_new_pids;
         bool strays;                    /* there are SCTP sockets that no table shows: find those, too */
         uint64_t deadline;              /* monotonic: stop then, and go on from there next time */
 };
 
-/* Forgets what is no longer shown. Where an inode is unknown: looks first at the processes that own other ones, then at all
- * others. Known owners are looked at again in turns. A socket that nobody was found to have, after all processes were looked at, is not
- * looked for again until a new process appears. Fills `report` (SOURCE_OWNERS): rows, waiting, duration, and in `text` what could not be looked
- * into and which capability it takes. Processes that end meanwhile are no error. -ENOMEM. */
+/* Forgets what is no longer shown. Where an inode is unknown: looks first at the processes that own other ones, then at
+ * all others. Known owners are looked at again in turns. A socket that nobody was found to have, after all processes
+ * were looked at twice, is not looked for again, but new processes are looked at. While strays are asked for, all
+ * processes are looked at every 10 s. Fills `report` (SOURCE_OWNERS): rows (descriptors read), waiting (inodes and new
+ * processes that there was no time for), duration, and in `text` what could not be looked into and which capability it
+ * takes. Processes that end meanwhile are no error. -ENOMEM. */
 int owner_table_look(struct owner_table *t, const struct owner_look *look, struct source_report *report);
 
-/* Who has it, by pid; 0 if that is not known. */
+/* Who has it, by pid; 0 if that is not known. These pointers are good until the next look. */
 size_t owner_table_get(const struct owner_table *t, uint64_t inode, const struct owner **ret);
 const struct owner *owner_table_strays(const struct owner_table *t, size_t *ret_n);
 
@@ -59,6 +61,6 @@ struct owner_process {
 };
 const struct owner_process *owner_table_process(const struct owner_table *t, pid_t pid);
 
-/* Reads what /proc/PID says of a process. `root` stands before "/proc" and the runtimes' files (NULL: ""). -ESRCH: it has ended. What may not be read is
- * left empty. */
+/* Reads what /proc/PID says of a process. `root` stands before "/proc" and the runtimes' files (NULL: ""). -ESRCH: it
+ * has ended. What may not be read is left empty. */
 int owner_process_read(const char *root, pid_t pid, struct owner_process *ret);
