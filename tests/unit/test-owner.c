@@ -108,7 +108,7 @@ static void end_child(pid_t pid) {
 }
 
 static struct owner_table *new_table(void) {
-        struct owner_table *t;
+        struct owner_table *t = NULL;
 
         assert_int_equal(owner_table_new(&t), 0);
         return t;
