@@ -333,8 +333,8 @@ static int read_descriptor(struct owner_table *t, struct reading *r, const char 
         else {
                 error = read_link(r->dir, name, &d.inode);
                 if (error < 0)
-                        /* It has been closed since. */
-                        return error == -ENOENT ? 0 : error;
+                        /* It has been closed since, or the process has ended. */
+                        return error == -ENOENT || error == -ESRCH ? 0 : error;
                 t->n_read++;
                 if (d.inode != 0 && is_shown(t, d.inode))
                         d.kind = KIND_SHOWN;
@@ -426,8 +426,8 @@ static int read_some(struct owner_table *t, struct reading *r, struct place *pla
 }
 
 /* Reads the descriptors of the process at `place`, those that have changed or all, until the deadline or until `most`
- * of them have been read, but some at least. 1; 0: it goes on at `place`; -EACCES: they may not be read; -ENOMEM. A
- * process that has ended is forgotten. */
+ * of them have been read, but some at least. 1; 0: it goes on at `place`; -EACCES: they may not be read; -ENOMEM; what
+ * open() said. A process that has ended is forgotten. */
 static int read_process(struct owner_table *t, struct place *place, bool whole, uint64_t deadline, size_t most) {
         struct holder *h = find_holder(t, place->pid);
         struct reading reading = { .whole = whole, .holder = h };
@@ -445,6 +445,8 @@ static int read_process(struct owner_table *t, struct place *place, bool whole, 
                 snprintf(path, sizeof(path), "/proc/%d/stat", (int) place->pid);
                 return read_stat(AT_FDCWD, path, &start, &bare) < 0 || bare ? 1 : -EACCES;
         }
+        if (dir < 0 && errno != ENOENT && errno != ESRCH)
+                return -errno;
         if (dir < 0) {
                 drop_holder(t, place->pid);
                 return 1;
@@ -466,8 +468,6 @@ static int read_process(struct owner_table *t, struct place *place, bool whole, 
         while (r > 0 && t->n_read - n_before < most && clock_usec(CLOCK_MONOTONIC) < deadline);
 
         found = reading.found;
-        if (r < 0 && r != -ENOMEM)
-                return -EACCES;
         if (r < 0)
                 return r;
 
@@ -683,11 +683,14 @@ static int read_in_turn(struct owner_table *t, uint64_t deadline) {
 }
 
 /* A list of all processes, in the order from its end: those that have sockets of ours, then the newest first. */
-static int start_walk(struct owner_table *t, DIR *proc) {
+static int start_walk(struct owner_table *t) {
+        _cleanup_(closedir_p) DIR *proc = opendir("/proc");
         size_t n = 0, allocated = t->n_holders + 1024;
         _cleanup_free_ pid_t *pids = NULL;
         const struct dirent *e;
 
+        if (!proc)
+                return -errno;
         pids = calloc(allocated, sizeof(*pids));
         if (!pids)
                 return -ENOMEM;
@@ -742,7 +745,7 @@ static bool strays_due(const struct owner_table *t) {
 /* Every descriptor of every process, while that can tell something. A process that turns up only now may have handed
  * its sockets to others before they were shown, by fork() for instance: then it goes on to the end. One walk at a look,
  * so that the next one comes later. */
-static int walk(struct owner_table *t, uint64_t deadline, struct source_report *report) {
+static int walk(struct owner_table *t, uint64_t deadline) {
         while (clock_usec(CLOCK_MONOTONIC) < deadline) {
                 size_t n_holders;
                 int r;
@@ -752,15 +755,7 @@ static int walk(struct owner_table *t, uint64_t deadline, struct source_report *
                         break;
                 }
                 if (!t->walking) {
-                        _cleanup_(closedir_p) DIR *proc = opendir("/proc");
-
-                        if (!proc) {
-                                report->result = SOURCE_FAILED;
-                                report->error = errno;
-                                snprintf(report->text, sizeof(report->text), "/proc: %s", strerror(errno));
-                                break;
-                        }
-                        r = start_walk(t, proc);
+                        r = start_walk(t);
                         if (r < 0)
                                 return r;
                 }
@@ -773,7 +768,7 @@ static int walk(struct owner_table *t, uint64_t deadline, struct source_report *
                         t->walk_place = (struct place) { .pid = t->pids[t->n_pids - 1] };
                 n_holders = t->n_holders;
                 r = read_process(t, &t->walk_place, true, deadline, SIZE_MAX);
-                if (r == -ENOMEM)
+                if (r < 0 && r != -EACCES)
                         return r;
                 if (t->n_holders > n_holders && t->complete_from == 0)
                         t->complete_from = t->walk;
@@ -859,7 +854,7 @@ static void forget(struct owner_table *t) {
         }
 }
 
-static int look_at_all(struct owner_table *t, struct source_report *report) {
+static int look_at_all(struct owner_table *t) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
         const uint64_t deadline = t->look->deadline;
         /* Half of the time for the new processes, half of the rest for what has changed: neither keeps the
@@ -878,12 +873,14 @@ static int look_at_all(struct owner_table *t, struct source_report *report) {
         if (r >= 0)
                 r = read_in_turn(t, deadline);
         if (r >= 0)
-                r = walk(t, deadline, report);
-        if (r < 0)
+                r = walk(t, deadline);
+        if (r == -ENOMEM)
                 return r;
 
         forget(t);
-        return t->dirty ? make_owners(t) : 0;
+        if (t->dirty && make_owners(t) < 0)
+                return -ENOMEM;
+        return r;
 }
 
 int owner_table_look(struct owner_table *t, const struct owner_look *look, struct source_report *report) {
@@ -894,10 +891,16 @@ int owner_table_look(struct owner_table *t, const struct owner_look *look, struc
         *report = (struct source_report) { .result = SOURCE_READ, .last_run = clock_usec(CLOCK_REALTIME) };
         t->look = look;
         t->n_read = 0;
-        r = look_at_all(t, report);
+        r = look_at_all(t);
         t->look = NULL;
-        if (r < 0)
+        if (r == -ENOMEM)
                 return r;
+        /* /proc is not there, or there is no descriptor left to open it with: next time. */
+        if (r < 0) {
+                report->result = SOURCE_FAILED;
+                report->error = -r;
+                snprintf(report->text, sizeof(report->text), "/proc: %s", strerror(-r));
+        }
 
         for (size_t i = 0; i < t->n_unknown; i++)
                 report->waiting += !t->unknown[i].found && t->unknown[i].walks == 0;

@@ -114,6 +114,21 @@ static void test_containerd(void **state) {
         remove_path(BUNDLE);
 }
 
+/* As many namespaces as are searched. */
+static void test_namespaces_max(void **state) {
+        char path[256];
+
+        (void) state;
+        /* "moby" and a file are there; "k8s.io" comes. */
+        for (unsigned i = 0; i < 64 - 3; i++) {
+                snprintf(path, sizeof(path), TASKS "/%u/other/config.json", i);
+                write_text(path, "{}");
+        }
+        write_text(BUNDLE, "{\"annotations\":{\"nerdctl/name\":\"web\"}}");
+        check("containerd", 0, "web");
+        remove_path(BUNDLE);
+}
+
 static void test_crio(void **state) {
         (void) state;
         check("cri-o", -ENOENT, SHORT_ID);
@@ -214,6 +229,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_docker),
                 cmocka_unit_test(test_containerd),
+                cmocka_unit_test(test_namespaces_max),
                 cmocka_unit_test(test_crio),
                 cmocka_unit_test(test_podman),
                 cmocka_unit_test(test_size),

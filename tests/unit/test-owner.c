@@ -16,6 +16,7 @@
 #define OWNER_PROCESSES_MAX 8u
 #define OWNER_NEW_MAX 16u
 #include "../../lib/owner.c"
+#include "../../lib/owner-process.c"
 
 #define SOCKETS_MAX 8192u
 #define FOREVER UINT64_MAX
@@ -584,6 +585,7 @@ static void test_other_process(void **state) {
         _cleanup_close_ int fd = open_socket();
         const struct owner_process *p;
         struct shown s = {};
+        uint64_t start;
 
         (void) state;
         show(&s, inode_of(fd));
@@ -594,9 +596,12 @@ static void test_other_process(void **state) {
         assert_string_equal(p->process.command, "renamed");
         assert_int_equal(prctl(PR_SET_NAME, "test-owner"), 0);
 
+        start = find_holder(t, getpid())->start;
+        assert_true(start > 0);
         find_holder(t, getpid())->start ^= 1;
         look(t, &s);
         look(t, &s);
+        assert_true(find_holder(t, getpid())->start == start);
         assert_owner(t, inode_of(fd), getpid(), fd);
         assert_string_equal(owner_table_process(t, getpid())->process.command, "test-owner");
 }
@@ -626,6 +631,48 @@ static void test_no_strays(void **state) {
         t->strays_at -= OWNER_STRAYS_EVERY_USEC;
         look_for(t, &s, NULL, 0, true, 0);
         assert_int_equal(s.report.waiting, 1);
+}
+
+/* As many as are told, though there are more. */
+static void test_strays_max(void **state) {
+        _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
+        struct holder *h;
+        size_t n;
+
+        (void) state;
+        assert_int_equal(add_holder(t, 1, 1, &h), 0);
+        h->n_descriptors = OWNER_STRAYS_MAX + 1;
+        h->descriptors = calloc(h->n_descriptors, sizeof(*h->descriptors));
+        assert_non_null(h->descriptors);
+        for (size_t i = 0; i < h->n_descriptors; i++)
+                h->descriptors[i] = (struct descriptor) { i + 1, (int) i, KIND_STRAY };
+        assert_int_equal(make_owners(t), 0);
+        (void) owner_table_strays(t, &n);
+        assert_int_equal(n, OWNER_STRAYS_MAX);
+}
+
+/* No descriptor is left to read with: what is known stays known, and the look says why it learnt nothing. */
+static void test_no_descriptors(void **state) {
+        _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
+        _cleanup_close_ int fd = open_socket();
+        struct rlimit limit, none;
+        struct shown s = {};
+
+        (void) state;
+        show(&s, inode_of(fd));
+        look(t, &s);
+        show(&s, UINT64_MAX);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        none = (struct rlimit) { 0, limit.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        look_for(t, &s, NULL, 0, false, FOREVER);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_int_equal(s.report.result, SOURCE_FAILED);
+        assert_int_equal(s.report.error, EMFILE);
+        assert_true(strlen(s.report.text) > 0);
+        assert_int_equal(s.report.waiting, 1);
+        assert_owner(t, inode_of(fd), getpid(), fd);
+        assert_string_equal(owner_table_process(t, getpid())->process.command, "test-owner");
 }
 
 static bool is_stray(const struct owner_table *t, int fd) {
@@ -719,6 +766,21 @@ static void test_process(void **state) {
         write_text("comm", comm);
         assert_int_equal(owner_process_read(root, 42, &p), 0);
         assert_int_equal(strlen(p.process.command), sizeof(p.process.command) - 1);
+
+        /* What stands beyond so many bytes is not read. */
+        _cleanup_free_ char *text = calloc(1, OWNER_TEXT_MAX * 2);
+
+        assert_non_null(text);
+        memset(text, '\n', OWNER_TEXT_MAX * 2 - 1);
+        memcpy(text + OWNER_TEXT_MAX - 20, "0::/a.service", 13);
+        write_text("cgroup", text);
+        assert_int_equal(owner_process_read(root, 42, &p), 0);
+        assert_string_equal(p.process.unit, "a.service");
+        memset(text, '\n', OWNER_TEXT_MAX);
+        memcpy(text + OWNER_TEXT_MAX, "0::/a.service", 13);
+        write_text("cgroup", text);
+        assert_int_equal(owner_process_read(root, 42, &p), 0);
+        assert_string_equal(p.process.unit, "");
 
         /* In a container of which no file tells the name. */
         write_text("cgroup", "0::/docker/4c01db0b339c0a4b5d2b1f3e6a7c8d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f8\n");
@@ -820,6 +882,8 @@ int main(void) {
                 cmocka_unit_test(test_hostile_name),
                 cmocka_unit_test(test_other_process),
                 cmocka_unit_test(test_no_strays),
+                cmocka_unit_test(test_strays_max),
+                cmocka_unit_test(test_no_descriptors),
                 cmocka_unit_test(test_process),
                 cmocka_unit_test(test_proxy),
                 cmocka_unit_test(test_strays),
