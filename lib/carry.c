@@ -34,15 +34,13 @@ static void answer_path(struct path *path, const struct diag_association *answer
 
 #define DETAIL_BIT(index) (UINT64_C(1) << ((index) - FIELD_DETAIL))
 /* What other sources than sock_diag tell. */
-#define NOT_DIAGS (DETAIL_BIT(ASSOCIATION_OPTIONS_AT) | DETAIL_BIT(ASSOCIATION_FRAGMENTATION_POINT) | \
-                   DETAIL_BIT(ASSOCIATION_ORIGINAL_PORT))
+#define NOT_DIAGS (DETAIL_BIT(ASSOCIATION_OPTIONS_AT) | DETAIL_BIT(ASSOCIATION_ORIGINAL_PORT))
 
 void carry_answer(struct builder *b, struct association *a, const struct diag_association *answer) {
         struct association_detail detail = answer->detail;
 
         detail.diag_at = b->head.started_realtime;
         detail.options_at = a->detail.options_at;
-        detail.fragmentation_point = a->detail.fragmentation_point;
         detail.original = a->detail.original;
         detail.original_port = a->detail.original_port;
         detail.original_asked = a->detail.original_asked;

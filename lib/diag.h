@@ -31,6 +31,10 @@ struct diag_association {
         struct address local[DIAG_ADDRESSES_MAX], peers[DIAG_ADDRESSES_MAX];
 };
 
+/* Reads one answer of the kernel's. -EBADMSG: it is none about an association; then *ret is of no use. */
+struct nlmsghdr;
+int diag_read(const struct nlmsghdr *header, struct diag_association *ret);
+
 /* Opens a netlink socket; it belongs to the namespace of the caller. */
 int diag_open(struct diag **ret);
 struct diag *diag_close(struct diag *d);

@@ -64,9 +64,9 @@ const struct field association_fields[_ASSOCIATION_FIELD_MAX] = {
         [ASSOCIATION_OUT_QUEUE] = A(detail.out_queue, "outQueueChunks", NULL, FIELD_NUMBER),
         [ASSOCIATION_OVERALL_ERRORS] = A(detail.overall_errors, "overallErrorCount", NULL, FIELD_NUMBER),
         [ASSOCIATION_MAX_BURST] = A(detail.max_burst, "maxBurst", NULL, FIELD_NUMBER),
-        [ASSOCIATION_MAX_SEGMENT] = A(detail.max_segment, "maxSegmentBytes", NULL, FIELD_NUMBER),
         [ASSOCIATION_PEER_CAPABILITIES] = A(detail.peer_capabilities, "peerCapabilities", NULL, FIELD_CAPABILITIES),
         [ASSOCIATION_SACK_NEEDED] = A(detail.sack_needed, "sackNeeded", NULL, FIELD_BOOLEAN),
+        [ASSOCIATION_ZERO_WINDOW] = A(detail.zero_window, "peerZeroWindow", NULL, FIELD_BOOLEAN),
         [ASSOCIATION_RETRANSMISSION_TIMER] =
                 A(detail.retransmission_timer, "retransmissionTimerMs", NULL, FIELD_NUMBER),
         [ASSOCIATION_INTERFACE] = A(detail.interface, "interfaceIndex", NULL, FIELD_NUMBER),

@@ -98,7 +98,6 @@ struct association_detail {
         uint32_t in_queue, out_queue;   /* chunks */
         uint32_t overall_errors;
         uint32_t max_burst;
-        uint32_t max_segment;           /* bytes */
         uint32_t fragmentation_point;   /* bytes */
         uint32_t retransmission_timer;  /* ms until T3-rtx of the primary path expires; given while it runs */
         uint32_t interface;             /* index of the primary path's */
@@ -107,10 +106,11 @@ struct association_detail {
         uint16_t original_port;         /* where the peer connected to, before DNAT */
         struct address original;        /* family 0: no DNAT is known */
         uint8_t peer_capabilities;      /* bits of enum capability */
-        uint8_t sack_needed;
+        uint8_t sack_needed;            /* we owe the peer a SACK */
+        uint8_t zero_window;            /* the peer has announced a window of 0 */
         /* Who has been asked, whatever came of it: those that have not been come first. */
         uint8_t diag_asked, options_asked, original_asked;
-        uint8_t reserved[7];
+        uint8_t reserved[2];
 };
 
 struct association {
