@@ -36,8 +36,3 @@ json_t *json_change(const struct change *change);
 
 /* Sets a member from a uint64; beyond int64 it becomes a decimal string, as Varlink asks for. */
 int json_set_u64(json_t *object, const char *name, uint64_t value);
-
-/* Whether the text is one JSON object (RFC 8259) in which nothing could be taken for a terminal's: no control
- * character, none of those that turn the direction of text, no bytes that are not UTF-8. Much less work than reading it. */
-#define JSON_DEPTH_MAX 16u
-bool json_is_clean_object(const char *text, size_t length);

@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "clean.h"
 #include "clock.h"
-#include "json.h"
 #include "varlink.h"
 
 /* The first allocation of a buffer. */
@@ -362,7 +362,7 @@ static bool find_object(const char *text, size_t length, const char *member, con
 
         if (!skip(&text, &length, "{\"parameters\":{\"") || !skip(&text, &length, member) ||
             !skip(&text, &length, "\":") || length < n || memcmp(text + length - n, end, n) != 0 ||
-            !json_is_clean_object(text, length - n))
+            !clean_object(text, length - n))
                 return false;
 
         *ret = text;

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "clean.h"
+#include "text.h"
+
+/* Reading without making anything of it. Each takes what it is about from the start of the rest. */
+struct rest {
+        const char *at, *end;
+};
+
+static bool take(struct rest *r, char c) {
+        if (r->at == r->end || *r->at != c)
+                return false;
+
+        r->at++;
+        return true;
+}
+
+static bool take_word(struct rest *r, const char *word) {
+        size_t n = strlen(word);
+
+        if ((size_t) (r->end - r->at) < n || memcmp(r->at, word, n) != 0)
+                return false;
+
+        r->at += n;
+        return true;
+}
+
+static bool take_hex(struct rest *r, unsigned *ret) {
+        unsigned value = 0;
+
+        for (int i = 0; i < 4; i++, r->at++) {
+                static const char digits[] = "0123456789abcdefABCDEF";
+                const char *digit = r->at < r->end && *r->at ? strchr(digits, *r->at) : NULL;
+
+                if (!digit)
+                        return false;
+                value = value * 16 + (unsigned) (digit - digits < 16 ? digit - digits : digit - digits - 6);
+        }
+
+        *ret = value;
+        return true;
+}
+
+static bool take_string(struct rest *r) {
+        if (!take(r, '"'))
+                return false;
+        while (r->at < r->end && *r->at != '"') {
+                size_t n = text_printable(r->at, (size_t) (r->end - r->at));
+                unsigned code;
+
+                if (n == 0)
+                        return false;
+                r->at += n;
+                if (r->at[-1] != '\\' || n > 1)
+                        continue;
+                /* What is written so is shown so; half a surrogate pair is not a character. */
+                if (take(r, 'u')) {
+                        if (!take_hex(r, &code) || code == 0 || (code >= 0xd800 && code < 0xe000))
+                                return false;
+                } else if (r->at == r->end || !*r->at || !strchr("\"\\/bfnrt", *r->at++))
+                        return false;
+        }
+
+        return take(r, '"');
+}
+
+static bool take_digits(struct rest *r) {
+        const char *first = r->at;
+
+        while (r->at < r->end && *r->at >= '0' && *r->at <= '9')
+                r->at++;
+
+        return r->at > first;
+}
+
+static bool take_number(struct rest *r) {
+        const char *first;
+
+        (void) take(r, '-');
+        first = r->at;
+        if (!take_digits(r) || (*first == '0' && r->at - first > 1))
+                return false;
+        if (take(r, '.') && !take_digits(r))
+                return false;
+        if (take(r, 'e') || take(r, 'E')) {
+                if (!take(r, '+'))
+                        (void) take(r, '-');
+                return take_digits(r);
+        }
+
+        return true;
+}
+
+static bool take_value(struct rest *r, unsigned depth);
+
+/* An object or an array, as written without spaces. */
+static bool take_members(struct rest *r, char end, bool named, unsigned depth) {
+        r->at++;
+        if (depth == 0)
+                return false;
+        if (take(r, end))
+                return true;
+        do
+                if ((named && !(take_string(r) && take(r, ':'))) || !take_value(r, depth - 1))
+                        return false;
+        while (take(r, ','));
+
+        return take(r, end);
+}
+
+static bool take_value(struct rest *r, unsigned depth) {
+        if (r->at == r->end)
+                return false;
+
+        switch (*r->at) {
+        case '{':
+                return take_members(r, '}', true, depth);
+        case '[':
+                return take_members(r, ']', false, depth);
+        case '"':
+                return take_string(r);
+        case 't':
+                return take_word(r, "true");
+        case 'f':
+                return take_word(r, "false");
+        case 'n':
+                return take_word(r, "null");
+        default:
+                return take_number(r);
+        }
+}
+
+bool clean_object(const char *text, size_t length) {
+        struct rest r = { text, text + length };
+
+        return length > 0 && *text == '{' && take_value(&r, CLEAN_DEPTH_MAX) && r.at == r.end;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "clean.h"
+#include "macro.h"
+
+static bool is_clean(const char *text) {
+        /* Exactly as long as the text, so that a sanitizer sees a step too far. */
+        size_t length = strlen(text);
+        char *copy = memcpy(malloc(length + 1), text, length);
+        bool clean;
+
+        copy = realloc(copy, length > 0 ? length : 1);
+        clean = clean_object(copy, length);
+        free(copy);
+        return clean;
+}
+
+static void test_clean(void **state) {
+        static const char *const clean[] = {
+                "{}", "{\"a\":1}", "{\"a\":-1.5e+10,\"b\":[1,2,[]],\"c\":{\"d\":null},\"e\":true,\"f\":false}",
+                "{\"a\":\"\"}", "{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u001b\\u00e9\"}", "{\"\xc3\xa4\":\"\xe2\x82\xac \xf0\x9f\x98\x80\"}",
+                "{\"a\":0}", "{\"a\":0.0}", "{\"a\":[{},{}]}", "{\"a\":1E5}",
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(clean); i++) {
+                json_t *json = json_loads(clean[i], 0, NULL);
+
+                if (!is_clean(clean[i]))
+                        fail_msg("refused: %s", clean[i]);
+                /* A second opinion. */
+                assert_non_null(json);
+                json_decref(json);
+        }
+}
+
+static void test_refused(void **state) {
+        static const char *const refused[] = {
+                "", "[]", "1", "\"a\"", "{", "}", "{}{}", "{} ", " {}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\":1",
+                "{a:1}", "{'a':1}", "{\"a\":01}", "{\"a\":-}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":1e}", "{\"a\":+1}",
+                "{\"a\":tru}", "{\"a\":nul}", "{\"a\":truer}", "{\"a\":NaN}", "{\"a\":[1,]}", "{\"a\":[1}", "{\"a\":{]}",
+                "{\"a\":\"}", "{\"a\":\"\\\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\ud800\"}",
+                "{\"a\":\"\\u0000\"}",
+                /* What a terminal could obey. */
+                "{\"a\":\"\x1b[2J\"}", "{\"a\":\"\n\"}", "{\"a\":\"\x7f\"}", "{\"a\":\"\xc2\x9b\"}", "{\"a\":\"\xe2\x80\xae\"}",
+                "{\x1b\"a\":1}", "{\"a\":\x1b}",
+                /* No UTF-8. */
+                "{\"a\":\"\xff\"}", "{\"a\":\"\xc3\"}", "{\"a\":\"\xc0\xaf\"}", "{\"a\":\"\xed\xa0\x80\"}",
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(refused); i++)
+                if (is_clean(refused[i]))
+                        fail_msg("taken for clean: %s", refused[i]);
+        assert_false(clean_object("{\"a\":\"\0\"}", 9));
+}
+
+/* An object with so many arrays within each other. */
+static bool is_clean_with(size_t arrays) {
+        char text[4 * CLEAN_DEPTH_MAX] = "{\"a\":";
+        size_t n = strlen(text);
+
+        memset(text + n, '[', arrays);
+        memset(text + n + arrays, ']', arrays);
+        text[n + 2 * arrays] = '}';
+        return is_clean(text);
+}
+
+static void test_depth(void **state) {
+        (void) state;
+        assert_true(is_clean_with(CLEAN_DEPTH_MAX - 1));
+        assert_false(is_clean_with(CLEAN_DEPTH_MAX));
+}
+
+/* Each text that is cut off is refused, and looked at no further than it goes. */
+static void test_cut_off(void **state) {
+        static const char whole[] = "{\"a\":[1,-2.5e3,\"x\\u00e9\\n\xe2\x82\xac\",true,null,{\"b\":false}]}";
+
+        (void) state;
+        assert_true(is_clean(whole));
+        for (size_t i = 0; i < sizeof(whole) - 1; i++) {
+                char cut[sizeof(whole)] = "";
+
+                memcpy(cut, whole, i);
+                assert_false(is_clean(cut));
+        }
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_clean),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_cut_off),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
