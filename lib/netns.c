@@ -94,8 +94,10 @@ int netns_resolve(const char *text, bool *ret_all, uint64_t *ret) {
 #define CANDIDATE_LOOKS 3u
 /* Processes remembered of one namespace, so that there is another way when one ends. */
 #define KNOWN_MAX 4u
-/* /proc/PID/net/protocols has some 30 rows of 100 bytes. */
+/* /proc/PID/net/protocols has some 30 rows of 100 bytes. The kernel makes only as much as is asked for, and those of
+ * modules stand first. */
 #define PROTOCOLS_BYTES_MAX 65536u
+#define PROTOCOLS_BYTES_AT_ONCE 512u
 /* Tells a generation that was counted from a cookie of the kernel's, which counts from 1 since the boot. */
 #define GENERATION_COUNTED (UINT64_C(1) << 62)
 
@@ -109,6 +111,7 @@ DEFINE_CLEANUP(DIR *, closedir)
 struct known {
         pid_t pid;
         uint64_t start;                 /* tells it from a later process with this number */
+        uint64_t directory;             /* inode of /proc/PID: the same process while that is the same */
 };
 
 struct entry {
@@ -127,6 +130,12 @@ struct candidate {
         bool seen;
 };
 
+/* The numbers given out since the last time: `first` up to, not including, `first` + `n`, at `wrap` going on with 1. */
+struct numbers {
+        int64_t first, wrap;
+        size_t n;
+};
+
 struct netns_list {
         struct entry **entries;         /* by number */
         size_t n_entries, n_allocated;
@@ -135,6 +144,8 @@ struct netns_list {
         FILE *mounts;                   /* mountinfo, polled */
         bool mounts_read;
         pid_t last_pid;                 /* 0: not known */
+        struct numbers numbers;
+        bool numbers_known;
         struct candidate *candidates;
         size_t n_candidates, n_candidates_allocated;
         pid_t *new_pids;
@@ -331,7 +342,7 @@ static int start_of(int dir, uint64_t *ret) {
 }
 
 static int add_known(struct netns_list *l, struct entry *e, pid_t pid, int dir) {
-        uint64_t start = 0, table = 0, unnamed, again = 0;
+        uint64_t start = 0, directory = 0, table = 0, unnamed, again = 0;
         int r;
 
         for (size_t i = 0; i < e->n_known; i++)
@@ -342,13 +353,15 @@ static int add_known(struct netns_list *l, struct entry *e, pid_t pid, int dir) 
 
         r = start_of(dir, &start);
         if (r >= 0)
+                r = inode_at(dir, ".", &directory);
+        if (r >= 0)
                 r = inode_at(dir, "net/dev", &table);
         if (r >= 0)
                 r = number_of(l, dir, &again);
         if (r < 0 || again != e->place.netns)
                 return absent(r) || r >= 0 ? 0 : r;
 
-        e->known[e->n_known++] = (struct known) { pid, start };
+        e->known[e->n_known++] = (struct known) { pid, start, directory };
         e->table = table;
         /* It was met first by a process that did not tell its number. */
         unnamed = NETNS_UNNAMED_MIN + table;
@@ -441,12 +454,6 @@ static int read_pid_max(pid_t *ret) {
         return 0;
 }
 
-/* The numbers given out since the last time: `first` up to, not including, `first` + `n`, at `wrap` going on with 1. */
-struct numbers {
-        int64_t first, wrap;
-        size_t n;
-};
-
 static void numbers_between(pid_t old, pid_t now, pid_t pid_max, struct numbers *ret) {
         *ret = (struct numbers) { (int64_t) old + 1, pid_max, 0 };
         if (now >= old)
@@ -470,9 +477,13 @@ static bool numbers_have(const struct numbers *n, pid_t pid) {
         return i >= 0 && (uint64_t) i < n->n;
 }
 
-/* Reads all of /proc. `numbers` tells which of the processes are new; NULL: all. With `follow` nobody else
- * looks at these. */
-static int walk(struct netns_list *l, const struct numbers *numbers, bool follow) {
+/* Too many, or nobody knows which. */
+static bool too_many(const struct netns_list *l) {
+        return !l->numbers_known || l->numbers.n > NETNS_FORKS_MAX;
+}
+
+/* Reads all of /proc. With `follow` the new processes, which nobody else looks at, are marked. */
+static int walk(struct netns_list *l, bool follow) {
         _cleanup_(closedir_p) DIR *proc = opendir("/proc");
         const struct dirent *d;
 
@@ -486,9 +497,9 @@ static int walk(struct netns_list *l, const struct numbers *numbers, bool follow
                 if (text_to_u64(d->d_name, strlen(d->d_name), 10, INT32_MAX, &pid) < 0)
                         continue;
                 r = look_at(l, (pid_t) pid);
-                if (r > 0 && follow && (!numbers || numbers_have(numbers, (pid_t) pid)))
+                if (r > 0 && follow && (!l->numbers_known || numbers_have(&l->numbers, (pid_t) pid)))
                         r = add_new_pid(l, (pid_t) pid);
-                if (r >= 0 && follow && numbers && numbers_have(numbers, (pid_t) pid))
+                if (r >= 0 && follow && l->numbers_known && numbers_have(&l->numbers, (pid_t) pid))
                         r = add_candidate(l, (struct candidate) { (pid_t) pid, CANDIDATE_LOOKS - 1, true });
                 if (r < 0)
                         return r;
@@ -628,20 +639,30 @@ static bool mounts_changed(const struct netns_list *l) {
         return poll(&p, 1, 0) > 0 && (p.revents & (POLLPRI | POLLERR)) != 0;
 }
 
-static int still_in(const struct netns_list *l, const struct entry *e, struct known known) {
+static int still_in(const struct netns_list *l, const struct entry *e, struct known *known) {
         _cleanup_close_ int dir = -EBADF;
-        uint64_t netns = 0, start = 0;
+        uint64_t netns = 0, start = 0, directory = 0;
         int r;
 
-        r = open_process(known.pid, &dir);
+        r = open_process(known->pid, &dir);
         if (r >= 0)
                 r = number_of(l, dir, &netns);
         if (r >= 0)
-                r = start_of(dir, &start);
+                r = inode_at(dir, ".", &directory);
         if (r < 0)
                 return absent(r) ? 0 : r;
+        if (netns != e->place.netns)
+                return 0;
 
-        return netns == e->place.netns && start == known.start;
+        /* The start costs more than all else here. The inode goes with the process, but may also be forgotten and made
+         * anew: they are numbered in turn, get_next_ino() in fs/inode.c. */
+        if (directory == known->directory)
+                return 1;
+        r = start_of(dir, &start);
+        if (r < 0)
+                return absent(r) ? 0 : r;
+        known->directory = directory;
+        return start == known->start;
 }
 
 /* Forgets processes that have ended or moved: up to the first that has not, which is enough, or all. */
@@ -651,7 +672,7 @@ static int prune(struct netns_list *l, struct entry *e, bool all) {
 
         for (size_t i = 0; i < e->n_known; i++) {
                 if (r >= 0 && (all || n == 0))
-                        r = still_in(l, e, e->known[i]);
+                        r = still_in(l, e, &e->known[i]);
                 else if (r >= 0)
                         r = 1;
                 if (r != 0)
@@ -725,7 +746,7 @@ static int ask_generation(struct netns_list *l, struct entry *e) {
                 r = read_cookie(&generation);
                 netns_leave(l);
         }
-        if (r == -ESTALE || r == -ENOMEM)
+        if (r == -ESTALE || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
                 return r;
         if (r < 0) {
                 /* What is mounted as before and not ours to enter is taken for the same. */
@@ -782,34 +803,25 @@ struct netns_list *netns_list_free(struct netns_list *l) {
         return NULL;
 }
 
-/* Looks at new processes. */
-static int update_processes(struct netns_list *l, bool *walked) {
-        struct numbers numbers = {};
-        pid_t last = 0, pid_max;
-        bool follow;
-        int r;
+/* Before anything is looked at, so that a process forked meanwhile is new the next time. */
+static void take_numbers(struct netns_list *l) {
+        pid_t last = 0, pid_max = 0;
 
-        /* Before looking, so that a process forked meanwhile is new the next time. */
-        r = read_last_pid(&last);
-        if (r >= 0)
-                r = read_pid_max(&pid_max);
-        if (r >= 0 && l->last_pid > 0)
-                numbers_between(l->last_pid, last, pid_max, &numbers);
-        follow = r < 0 || l->last_pid == 0 || numbers.n > NETNS_FORKS_MAX;
-        if (!follow)
-                for (size_t i = 0; i < numbers.n; i++) {
-                        r = add_candidate(l, (struct candidate) { numbers_at(&numbers, i), CANDIDATE_LOOKS, false });
-                        if (r < 0)
-                                return r;
-                }
-
-        r = look_at_candidates(l);
-        if (r >= 0 && (follow || *walked)) {
-                r = walk(l, l->last_pid > 0 && last > 0 ? &numbers : NULL, follow);
-                *walked = true;
-        }
+        l->numbers_known = read_last_pid(&last) >= 0 && read_pid_max(&pid_max) >= 0 && l->last_pid > 0;
+        if (l->numbers_known)
+                numbers_between(l->last_pid, last, pid_max, &l->numbers);
         l->last_pid = last;
-        return r;
+}
+
+static int look_at_new(struct netns_list *l) {
+        for (size_t i = 0; i < l->numbers.n; i++) {
+                int r = add_candidate(l, (struct candidate) { numbers_at(&l->numbers, i), CANDIDATE_LOOKS, false });
+
+                if (r < 0)
+                        return r;
+        }
+
+        return look_at_candidates(l);
 }
 
 /* Settles what each one is, and drops what no way leads to any more. */
@@ -820,7 +832,7 @@ static int settle(struct netns_list *l) {
 
                 if (r >= 0 && !e->sure)
                         r = ask_generation(l, e);
-                if (r == -ENOMEM)
+                if (r < 0 && r != -ESTALE)
                         return r;
                 if (r == -ESTALE) {
                         /* If another process leads there, it is found by the next walk. */
@@ -837,14 +849,23 @@ static int settle(struct netns_list *l) {
         return 0;
 }
 
-int netns_list_update(struct netns_list *l, bool thorough) {
+static bool all_reachable(const struct netns_list *l) {
+        for (size_t i = 0; i < l->n_entries; i++)
+                if (!reachable(l->entries[i]))
+                        return false;
+
+        return true;
+}
+
+static int update(struct netns_list *l, bool thorough) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
-        bool walked = thorough || now >= l->walk_at, again = !walked, changed = mounts_changed(l);
+        bool due = thorough || now >= l->walk_at, changed = mounts_changed(l);
         struct entry *own;
         int r;
 
         l->n_new_pids = 0;
         l->full = false;
+        take_numbers(l);
         r = find_or_add(l, l->own, &own);
         if (r < 0)
                 return r;
@@ -853,7 +874,7 @@ int netns_list_update(struct netns_list *l, bool thorough) {
         for (size_t i = 0; i < l->n_entries; i++) {
                 struct entry *e = l->entries[i];
 
-                r = prune(l, e, walked);
+                r = prune(l, e, due);
                 if (r < 0)
                         return r;
                 /* A mount is replaced by another one with the same id and a namespace with the same inode within
@@ -863,24 +884,35 @@ int netns_list_update(struct netns_list *l, bool thorough) {
 
         if (changed || !l->mounts_read) {
                 r = read_mounts(l);
-                l->mounts_read = r >= 0;
                 if (r < 0)
                         return r;
+                l->mounts_read = true;
         }
-        r = update_processes(l, &walked);
-        /* Before one is declared gone all are asked, once. */
-        for (size_t i = 0; r >= 0 && again && !walked && i < l->n_entries; i++)
-                if (!reachable(l->entries[i])) {
-                        r = walk(l, NULL, false);
-                        walked = true;
-                }
+        r = too_many(l) ? look_at_candidates(l) : look_at_new(l);
         if (r < 0)
                 return r;
-        if (walked)
+        /* Before one is declared gone all are asked. */
+        if (due || too_many(l) || !all_reachable(l)) {
+                r = walk(l, too_many(l));
+                if (r < 0)
+                        return r;
                 l->walk_at = now + NETNS_WALK_USEC;
+        }
 
-        r = settle(l);
-        return r < 0 ? r : l->full ? -E2BIG : 0;
+        return settle(l);
+}
+
+int netns_list_update(struct netns_list *l, bool thorough) {
+        int r = update(l, thorough);
+
+        if (r < 0) {
+                /* Half of it is not done: begin anew. */
+                l->last_pid = 0;
+                l->walk_at = 0;
+                l->mounts_read = false;
+                return r;
+        }
+        return l->full ? -E2BIG : 0;
 }
 
 size_t netns_list_count(const struct netns_list *l) {
@@ -989,6 +1021,34 @@ int netns_open_sctp(const struct netns_list *l, const struct netns_place *place)
         return open_table(l, place, "sctp", O_PATH | O_DIRECTORY);
 }
 
+static bool has_row(const char *text, const char *start) {
+        const char *row = strstr(text, start);
+
+        return row && strchr(row + 1, '\n');
+}
+
+/* As much of the table as it takes. */
+static int read_protocols(int fd, char *buffer, size_t size, size_t *ret_length) {
+        size_t length = 0;
+        ssize_t n;
+
+        do {
+                if (length + 1 >= size)
+                        return -EFBIG;
+                n = read(fd, buffer + length, MIN(size - length - 1, (size_t) PROTOCOLS_BYTES_AT_ONCE));
+                if (n < 0)
+                        return -errno;
+                length += (size_t) n;
+                buffer[length] = '\0';
+        } while (n > 0 && !(has_row(buffer, "\nSCTP ") && has_row(buffer, "\nSCTPv6 ")));
+
+        /* Whole rows only. */
+        while (length > 0 && buffer[length - 1] != '\n')
+                buffer[--length] = '\0';
+        *ret_length = length;
+        return 0;
+}
+
 /* Sums up the rows SCTP and SCTPv6. */
 static int parse_protocols(const char *text, size_t length, uint32_t *ret) {
         static const char *const rows[] = { "SCTP", "SCTPv6" };
@@ -1028,11 +1088,11 @@ static int parse_protocols(const char *text, size_t length, uint32_t *ret) {
 int netns_count_sockets(const struct netns_list *l, const struct netns_place *place, uint32_t *ret) {
         _cleanup_close_ int fd = open_table(l, place, "protocols", O_RDONLY);
         char buffer[PROTOCOLS_BYTES_MAX];
-        size_t length;
+        size_t length = 0;
         int r;
 
         if (fd < 0)
                 return fd;
-        r = read_all(fd, buffer, sizeof(buffer), &length);
+        r = read_protocols(fd, buffer, sizeof(buffer), &length);
         return r < 0 ? r : parse_protocols(buffer, length, ret);
 }

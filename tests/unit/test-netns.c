@@ -9,11 +9,10 @@
 #define NETNS_FORKS_MAX 8u
 #include "netns.c"
 
-#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 /* A line of mountinfo of a network namespace; NULL: it is not of one. */
@@ -104,6 +103,47 @@ static void test_protocols(void **state) {
         assert_int_equal(n, 77);
 }
 
+/* What read_protocols() takes from a table that is written to it; -errno. */
+static int read_back(const char *text, char *buffer, size_t size) {
+        int fds[2], r;
+        size_t length;
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_int_equal(write(fds[1], text, strlen(text)), (int) strlen(text));
+        (void) close(fds[1]);
+        r = read_protocols(fds[0], buffer, size, &length);
+        (void) close(fds[0]);
+        return r < 0 ? r : (int) length;
+}
+
+static void test_only_as_much_of_protocols_as_it_takes(void **state) {
+        char text[4096] = "protocol sockets\n", buffer[PROTOCOLS_BYTES_MAX];
+        uint32_t n = 0;
+
+        (void) state;
+        strcat(text, "SCTPv6 3\nSCTP 12");
+        /* The last number is half of one. */
+        assert_int_equal(read_back(text, buffer, sizeof(buffer)), strlen("protocol sockets\nSCTPv6 3\n"));
+        strcat(text, "4\n");
+        for (unsigned i = 0; i < 100; i++)
+                strcat(text, "TCP 100\n");
+        assert_in_range(read_back(text, buffer, sizeof(buffer)), 1, PROTOCOLS_BYTES_AT_ONCE);
+        assert_int_equal(parse_protocols(buffer, strlen(buffer), &n), 0);
+        assert_int_equal(n, 3 + 124 - 1);
+        memset(text, 'x', sizeof(text) - 1);
+        assert_int_equal(read_back(text, buffer, sizeof(text) - 1), -EFBIG);
+        assert_int_equal(read_back("", buffer, sizeof(buffer)), 0);
+
+        /* Where there is no SCTPv6 it is read to its end. */
+        strcpy(text, "protocol sockets\n");
+        for (unsigned i = 0; i < 100; i++)
+                strcat(text, "TCP 100\n");
+        strcat(text, "SCTP 7\n");
+        assert_int_equal(read_back(text, buffer, sizeof(buffer)), (int) strlen(text));
+        assert_int_equal(parse_protocols(buffer, strlen(buffer), &n), 0);
+        assert_int_equal(n, 6);
+}
+
 static struct netns_list *new_list(void) {
         struct netns_list *l = NULL;
 
@@ -124,6 +164,54 @@ static struct netns_place *own_place(struct netns_list *l) {
 
         assert_int_equal(netns_self(&self), 0);
         return place_of(l, self);
+}
+
+static struct entry *add_entry(struct netns_list *l, uint64_t netns, const char *path) {
+        struct entry *e = NULL;
+
+        assert_int_equal(find_or_add(l, netns, &e), 0);
+        assert_non_null(e);
+        snprintf(e->place.path, sizeof(e->place.path), "%s", path);
+        e->fresh = false;
+        return e;
+}
+
+static void test_too_many_namespaces(void **state) {
+        static const uint64_t numbers[] = { 5, 2, 9, 4, 7 };
+        struct netns_list *l = new_list();
+        uint64_t self = 0;
+        size_t with_process = 0;
+
+        (void) state;
+        assert_int_equal(netns_self(&self), 0);
+        /* As if this one, which the list will find processes in, were not its own. */
+        l->own = 1;
+        l->own_table = 0;
+        add_entry(l, l->own, "");
+        l->mounts_read = true;
+        for (size_t i = 0; i < ELEMENTS(numbers); i++)
+                add_entry(l, numbers[i], "/mounted/as/before");
+        assert_int_equal(netns_list_count(l), NETNS_LIST_MAX);
+
+        assert_int_equal(netns_list_update(l, false), -E2BIG);
+        assert_int_equal(netns_list_count(l), NETNS_LIST_MAX);
+        assert_null(place_of(l, self));
+        for (size_t i = 1; i < NETNS_LIST_MAX; i++)
+                assert_true(netns_list_at(l, i - 1)->netns < netns_list_at(l, i)->netns);
+
+        /* One goes, and there is room for one that has a process. */
+        for (size_t i = 0; i < NETNS_LIST_MAX; i++)
+                assert_true(netns_list_at(l, i)->own || netns_list_at(l, i)->pid == 0);
+        find(l, 4)->place.path[0] = '\0';
+        assert_int_equal(netns_list_update(l, true), -E2BIG);
+        assert_null(place_of(l, 4));
+        assert_int_equal(netns_list_count(l), NETNS_LIST_MAX - 1);
+        (void) netns_list_update(l, true);
+        assert_int_equal(netns_list_count(l), NETNS_LIST_MAX);
+        for (size_t i = 0; i < NETNS_LIST_MAX; i++)
+                with_process += !netns_list_at(l, i)->own && netns_list_at(l, i)->pid > 0;
+        assert_int_equal(with_process, 1);
+        netns_list_free(l);
 }
 
 static size_t count_new(const struct netns_list *l, pid_t pid) {
@@ -295,15 +383,45 @@ static void test_nothing_stays_open(void **state) {
         assert_int_equal(count_fds(), n - 2);
 }
 
+static void test_a_lack_of_descriptors_is_no_news(void **state) {
+        struct netns_list *l = new_list();
+        struct rlimit limit, none;
+        pid_t pid = spawn();
+        uint64_t generation;
+        size_t count;
+
+        (void) state;
+        assert_int_equal(netns_list_update(l, false), 0);
+        generation = own_place(l)->generation;
+        count = netns_list_count(l);
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        none = (struct rlimit) { 0, limit.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        assert_int_equal(netns_list_update(l, false), -EMFILE);
+        assert_int_equal(netns_list_count(l), count);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+
+        /* It begins anew. */
+        assert_int_equal(netns_list_update(l, false), 0);
+        assert_true(own_place(l)->generation == generation);
+        assert_int_equal(count_new(l, pid), 1);
+        end(pid);
+        netns_list_free(l);
+}
+
 static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mounts),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_protocols),
+        cmocka_unit_test(test_only_as_much_of_protocols_as_it_takes),
+        cmocka_unit_test(test_too_many_namespaces),
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_another_one_is_stale),
         cmocka_unit_test(test_new_processes),
         cmocka_unit_test(test_more_new_processes_than_are_looked_at_one_by_one),
         cmocka_unit_test(test_nothing_stays_open),
+        cmocka_unit_test(test_a_lack_of_descriptors_is_no_news),
 };
 
 int main(void) {
