@@ -49,10 +49,7 @@ static int read_json(const char *root, json_t **ret, const char *format, ...) {
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return -EBADMSG;
-        if (st.st_size > CONTAINER_FILE_MAX)
-                return -EFBIG;
 
-        /* It may grow while it is read. */
         text = malloc(CONTAINER_FILE_MAX + 1);
         if (!text)
                 return -ENOMEM;

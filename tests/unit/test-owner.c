@@ -20,6 +20,8 @@
 
 #define SOCKETS_MAX 8192u
 #define FOREVER UINT64_MAX
+/* Of a list of descriptors so many fit in between two looks at the clock. */
+#define ENTRIES_MAX (sizeof(((struct owner_table *) NULL)->entries) / 24)
 
 /* What is shown. */
 struct shown {
@@ -41,6 +43,15 @@ static int open_socket(void) {
 
         assert_true(fd >= 0);
         return fd;
+}
+
+/* The numbers next to those in use have been in use meanwhile, by the look itself. */
+static int move_up(int fd, int least) {
+        int moved = fcntl(fd, F_DUPFD_CLOEXEC, least);
+
+        assert_true(moved >= least);
+        assert_int_equal(close(fd), 0);
+        return moved;
 }
 
 static void show(struct shown *s, uint64_t inode) {
@@ -177,7 +188,7 @@ static void test_nothing_shown(void **state) {
 
 static void test_fork(void **state) {
         _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
-        _cleanup_close_ int fd = open_socket();
+        _cleanup_close_ int fd = open_socket(), other = open_socket();
         const uint64_t inode = inode_of(fd);
         pid_t children[3], late;
         const struct owner *o;
@@ -188,7 +199,9 @@ static void test_fork(void **state) {
                 children[i] = fork_child();
 
         show(&s, inode);
+        show(&s, inode_of(other));
         look(t, &s);
+        assert_int_equal(owner_table_get(t, inode_of(other), &o), 4);
         assert_int_equal(owner_table_get(t, inode, &o), 4);
         for (size_t i = 1; i < 4; i++)
                 assert_true(o[i].pid > o[i - 1].pid);
@@ -354,11 +367,11 @@ static void test_nobody(void **state) {
         end_child(child);
 }
 
-/* 3,000 sockets in one process: to accept one more costs little. */
+/* 1,500 sockets in one process: to accept one more costs little. */
 static void test_many(void **state) {
         _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
         struct shown *s = calloc(1, sizeof(*s));
-        enum { N = 3000 };
+        enum { N = 1500 };
         int fds[N + 1];
 
         (void) state;
@@ -371,12 +384,36 @@ static void test_many(void **state) {
         for (size_t i = 0; i < N; i++)
                 assert_owner(t, inode_of(fds[i]), getpid(), fds[i]);
 
-        fds[N] = open_socket();
+        fds[N] = move_up(open_socket(), fds[N - 1] + 16);
         show(s, inode_of(fds[N]));
         look(t, s);
         assert_owner(t, inode_of(fds[N]), getpid(), fds[N]);
         assert_true(s->report.rows > 0);
-        assert_true(s->report.rows <= 2 * OWNER_TURN_MAX + 64);
+        assert_true(s->report.rows <= ENTRIES_MAX + 64);
+
+        /* One of the last is still shown under another number; each number's turn comes. */
+        _cleanup_close_ int twin = fcntl(fds[N - 1], F_DUPFD_CLOEXEC, fds[N]);
+        const uint64_t inode = inode_of(twin);
+
+        assert_int_equal(dup2(fds[0], fds[N - 1]), fds[N - 1]);
+        for (unsigned i = 0; i < 2 * N / OWNER_TURN_MAX + 2; i++)
+                look(t, s);
+        assert_owner(t, inode, getpid(), twin);
+
+        /* A number that is known to be a file, and far from being read again in turn, becomes a socket: every
+         * descriptor here is read to find it, and then the walk ends. */
+        _cleanup_close_ int file = move_up(open("/dev/null", O_RDONLY | O_CLOEXEC), fds[N] + 16);
+
+        for (unsigned i = 0; i < 2 * N / OWNER_TURN_MAX + 2; i++)
+                look(t, s);
+        assert_int_equal(close(file), 0);
+        assert_int_equal(move_up(open_socket(), file), file);
+        show(s, inode_of(file));
+        t->turn = (struct place) {};
+        look(t, s);
+        assert_owner(t, inode_of(file), getpid(), file);
+        assert_true(s->report.rows > N);
+        assert_false(t->walking);
 
         for (size_t i = 0; i <= N; i++)
                 assert_int_equal(close(fds[i]), 0);
@@ -415,7 +452,7 @@ static void test_descriptors_max(void **state) {
         assert_int_equal(t->n_descriptors, OWNER_DESCRIPTORS_MAX);
         assert_int_equal(t->n_owners, OWNER_DESCRIPTORS_MAX);
         assert_int_equal(s->report.waiting, 0);
-        assert_true(s->report.rows <= 2 * OWNER_TURN_MAX);
+        assert_true(s->report.rows <= ENTRIES_MAX);
 
         for (size_t i = 0; i < N; i++)
                 assert_int_equal(close(fds[i]), 0);
@@ -517,13 +554,19 @@ static void test_ending(void **state) {
 
 /* As nobody, without capabilities. */
 static void test_denied(void **state) {
+        pid_t pid, ended;
+        siginfo_t info;
         int status;
-        pid_t pid;
 
         (void) state;
+        ended = fork_child();
+        assert_int_equal(kill(ended, SIGKILL), 0);
+        assert_int_equal(waitid(P_PID, (id_t) ended, &info, WEXITED | WNOWAIT), 0);
+
         pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
+                struct place place = { .pid = ended }, parent = { .pid = getppid() };
                 static const uint64_t none = UINT64_MAX;
                 const struct owner_look look_up = { &none, 1, NULL, 0, false, FOREVER };
                 struct source_report report;
@@ -536,12 +579,19 @@ static void test_denied(void **state) {
                 if (sscanf(report.text, "descriptors of %u processes may not be read", &n) != 1 || n == 0 ||
                     !strstr(report.text, "(CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)"))
                         _exit(2);
+
+                /* One that has ended, and is not waited for yet, does not count. */
+                t->look = &look_up;
+                if (read_process(t, &place, true, FOREVER, SIZE_MAX) != 1 ||
+                    read_process(t, &parent, true, FOREVER, SIZE_MAX) != -EACCES)
+                        _exit(3);
                 owner_table_free(t);
                 _exit(0);
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(waitpid(ended, NULL, 0), ended);
 }
 
 /* A name that looks like the rest of /proc/PID/stat, and one that a terminal would obey. */
@@ -555,6 +605,8 @@ static void test_hostile_name(void **state) {
                 { "\n", "\\x0a" },
                 { "", "" },
         };
+
+        uint64_t start = 0;
 
         (void) state;
         for (size_t i = 0; i < ELEMENTS(names); i++) {
@@ -575,6 +627,8 @@ static void test_hostile_name(void **state) {
                 /* It is the same process at the next look. */
                 look(t, &s);
                 assert_ptr_equal(owner_table_process(t, getpid()), p);
+                start = start ?: find_holder(t, getpid())->start;
+                assert_true(find_holder(t, getpid())->start == start);
         }
         assert_int_equal(prctl(PR_SET_NAME, "test-owner"), 0);
 }
