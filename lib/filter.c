@@ -23,14 +23,41 @@ static bool has_peer(const struct filter *f, const struct snapshot *s, struct ra
         return false;
 }
 
+/* What the daemon shows of a container: its name, or the start of its id where it has found no name. */
+static bool is_container(const struct filter *f, const char *name, const char *id) {
+        size_t length = strlen(f->container);
+
+        return strcmp(f->container, name) == 0 ||
+               (length >= FILTER_CONTAINER_ID_MIN &&
+                (strncmp(id, f->container, length) == 0 ||
+                 (strlen(name) == FILTER_CONTAINER_ID_MIN && strncmp(f->container, name, strlen(name)) == 0 &&
+                  strspn(f->container, "0123456789abcdef") == length)));
+}
+
+/* Of the namespace, or of one of the owners. */
+static bool has_container(const struct filter *f, const struct snapshot *s, uint64_t number, struct range range) {
+        const struct netns *netns = snapshot_netns(s, number);
+        const struct process *processes = snapshot_processes(s);
+        const uint32_t *owners = snapshot_owners(s, range);
+
+        if (netns && netns->container[0] != '\0' && is_container(f, netns->container, ""))
+                return true;
+        for (uint32_t i = 0; i < range.count; i++)
+                if (is_container(f, processes[owners[i]].container, processes[owners[i]].container_id))
+                        return true;
+
+        return false;
+}
+
 bool filter_endpoint(const struct filter *f, const struct snapshot *s, const struct endpoint *e) {
-        /* An endpoint has no peer. */
+        /* An endpoint has no peer, and no paths that could fail. */
         return !(f->has_netns && f->netns != e->netns) &&
                !(f->port != 0 && f->port != e->local_port) &&
                !(f->local.has_port && f->local.port != e->local_port) &&
                !(f->local.address.family != 0 && !has_local(f, s, e->local)) &&
-               !(f->peer.has_port || f->peer.address.family != 0) &&
-               !(f->state >= 0 && !(FIELD_GIVEN(e, ENDPOINT_STATE) && f->state == e->state));
+               !(f->peer.has_port || f->peer.address.family != 0) && f->impaired < 0 &&
+               !(f->state >= 0 && !(FIELD_GIVEN(e, ENDPOINT_STATE) && f->state == e->state)) &&
+               !(f->container[0] != '\0' && !has_container(f, s, e->netns, e->owners));
 }
 
 bool filter_association(const struct filter *f, const struct snapshot *s, const struct association *a) {
@@ -40,7 +67,9 @@ bool filter_association(const struct filter *f, const struct snapshot *s, const 
                !(f->peer.has_port && f->peer.port != a->peer_port) &&
                !(f->local.address.family != 0 && !has_local(f, s, a->local)) &&
                !(f->peer.address.family != 0 && !has_peer(f, s, a->paths)) &&
-               !(f->state >= 0 && f->state != a->state);
+               !(f->state >= 0 && f->state != a->state) &&
+               !(f->impaired >= 0 && !(a->impairment_known && f->impaired == (a->impaired != 0))) &&
+               !(f->container[0] != '\0' && !has_container(f, s, a->netns, a->owners));
 }
 
 static bool read_port(json_t *object, const char *name, uint16_t *ret, bool *ret_given) {
@@ -80,6 +109,29 @@ static bool read_state(json_t *object, enum filter_subject subject, int *ret) {
         return *ret >= 0;
 }
 
+static bool read_impaired(json_t *object, int *ret) {
+        json_t *value = json_object_get(object, "impaired");
+
+        if (!value || json_is_null(value))
+                return true;
+
+        *ret = json_is_true(value);
+        return json_is_boolean(value);
+}
+
+static bool read_container(json_t *object, char ret[static FILTER_CONTAINER_MAX + 1]) {
+        json_t *value = json_object_get(object, "container");
+
+        if (!value || json_is_null(value))
+                return true;
+        if (!json_is_string(value) || json_string_length(value) == 0 ||
+            json_string_length(value) > FILTER_CONTAINER_MAX)
+                return false;
+
+        strcpy(ret, json_string_value(value));
+        return true;
+}
+
 int filter_from_json(json_t *object, enum filter_subject subject, struct filter *ret, const char **ret_field) {
         struct filter f = FILTER_ANY;
         const char *wrong = NULL;
@@ -97,6 +149,10 @@ int filter_from_json(json_t *object, enum filter_subject subject, struct filter 
                 wrong = "peerAddress";
         else if (!read_state(object, subject, &f.state))
                 wrong = "state";
+        else if (!read_impaired(object, &f.impaired))
+                wrong = "impaired";
+        else if (!read_container(object, f.container))
+                wrong = "container";
         if (wrong) {
                 *ret_field = wrong;
                 return -EINVAL;

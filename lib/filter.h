@@ -5,6 +5,11 @@
 
 #include "snapshot.h"
 
+/* A container's id has 64 characters, its name hardly more. */
+#define FILTER_CONTAINER_MAX 71u
+/* As many of them as name a container for certain, and as runtimes show by default. */
+#define FILTER_CONTAINER_ID_MIN 12u
+
 /* Which endpoints and associations somebody asks for. All that is set must hold. */
 struct filter {
         bool has_netns;
@@ -12,9 +17,11 @@ struct filter {
         uint16_t port;                  /* either side; 0: any */
         struct address_port local, peer;        /* family 0 and no port: any */
         int state;                      /* enum association_state, or enum endpoint_state for endpoints; -1: any */
+        int impaired;                   /* 1: yes, 0: known not to be, -1: any */
+        char container[FILTER_CONTAINER_MAX + 1];       /* name, id or start of the id; "": any */
 };
 
-#define FILTER_ANY ((struct filter) { .state = -1 })
+#define FILTER_ANY ((struct filter) { .state = -1, .impaired = -1 })
 
 bool filter_endpoint(const struct filter *f, const struct snapshot *s, const struct endpoint *e);
 bool filter_association(const struct filter *f, const struct snapshot *s, const struct association *a);

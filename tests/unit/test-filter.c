@@ -94,7 +94,7 @@ static void test_endpoints(void **state) {
 }
 
 static void test_namespace(void **state) {
-        struct filter f = { .has_netns = true, .netns = 5, .state = -1 };
+        struct filter f = { .has_netns = true, .netns = 5, .state = -1, .impaired = -1 };
         struct snapshot *s = sample();
 
         (void) state;
