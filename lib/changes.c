@@ -63,6 +63,22 @@ static int tell_endpoint(const struct walk *w, enum change_type type,
         return tell(w, &change);
 }
 
+/* A namespace gets the inode of one that has ended: then nothing in it is what it was. */
+static bool same_netns(const struct walk *w, uint64_t number) {
+        const struct netns *old = snapshot_netns(w->before, number), *new = snapshot_netns(w->after, number);
+
+        return !old || !new || old->generation == new->generation;
+}
+
+/* Whether `lacks` looked for the namespace that `has` knows: where the scanner's own alone is watched, nothing has ended
+ * in the others, nor begun when they are watched again. */
+static bool is_watched(const struct snapshot *lacks, const struct snapshot *has, uint64_t netns) {
+        const struct snapshot_head *head = snapshot_head(lacks);
+
+        return !head->available || head->sources[SOURCE_NAMESPACES].result == SOURCE_READ ||
+               !snapshot_netns(has, netns) || snapshot_netns(lacks, netns);
+}
+
 /* Both are sorted by namespace and id. */
 static void match_by_id(struct walk *w) {
         uint32_t i = 0, j = 0;
@@ -72,7 +88,7 @@ static void match_by_id(struct walk *w) {
 
                 if (c == 0)
                         c = CMP(w->old[i].id, w->new[j].id);
-                if (c == 0 && w->old[i].id != 0) {
+                if (c == 0 && w->old[i].id != 0 && same_netns(w, w->old[i].netns)) {
                         w->new_of_old[i] = j + 1;
                         w->matched[j] = true;
                 }
@@ -107,7 +123,9 @@ static int match_without_id(struct walk *w) {
                 size_t pair = 0, cursor = 0;
                 uint32_t j;
 
-                while (a->id == 0 && w->new_of_old[i] == 0 && index_next_pair(&x, a, local, paths, &pair, &cursor, &j))
+                if (a->id != 0 || !same_netns(w, a->netns))
+                        continue;
+                while (w->new_of_old[i] == 0 && index_next_pair(&x, a, local, paths, &pair, &cursor, &j))
                         if (!w->matched[j] && snapshot_same_association(w->before, a, w->after, w->new + j)) {
                                 w->new_of_old[i] = j + 1;
                                 w->matched[j] = true;
@@ -154,9 +172,12 @@ static int tell_kept(const struct walk *w, const struct association *old, const 
 }
 
 /* The scan gives an association up at its last look; before, only at the kernel's word: ENOENT, or another one
- * at the same ends. */
-static enum certainty end_certainty(const struct association *old) {
-        return old->unseen + 1 < CARRY_LOOKS_MAX ? CERTAINTY_HIGH : CERTAINTY_LOW;
+ * at the same ends. Of what ends with its namespace, or cannot be looked at, the kernel says nothing. */
+static enum certainty end_certainty(const struct walk *w, const struct association *old) {
+        const struct netns *netns = snapshot_netns(w->after, old->netns);
+
+        return netns && netns->error[0] == '\0' && same_netns(w, old->netns) && old->unseen + 1 < CARRY_LOOKS_MAX ?
+                CERTAINTY_HIGH : CERTAINTY_LOW;
 }
 
 static int find_associations(struct walk *w) {
@@ -167,13 +188,13 @@ static int find_associations(struct walk *w) {
 
         /* What ended comes before what began: the same peer may have come back. */
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
-                if (w->new_of_old[i] == 0)
-                        r = tell_association(w, CHANGE_ASSOCIATION_DOWN, end_certainty(w->old + i), w->old + i, NULL);
+                if (w->new_of_old[i] == 0 && is_watched(w->after, w->before, w->old[i].netns))
+                        r = tell_association(w, CHANGE_ASSOCIATION_DOWN, end_certainty(w, w->old + i), w->old + i, NULL);
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
                 if (w->new_of_old[i] != 0)
                         r = tell_kept(w, w->old + i, w->new + w->new_of_old[i] - 1);
         for (uint32_t j = 0; r >= 0 && j < w->n_new; j++)
-                if (!w->matched[j])
+                if (!w->matched[j] && is_watched(w->before, w->after, w->new[j].netns))
                         r = tell_step(w, NULL, w->new + j);
 
         return r;
@@ -213,9 +234,9 @@ static int find_endpoints(struct walk *w) {
         while (r >= 0 && (i < n_old || j < n_new)) {
                 int c = i == n_old ? 1 : j == n_new ? -1 : compare_endpoints(w->before, old + i, w->after, new + j);
 
-                if (c < 0)
+                if (c < 0 && is_watched(w->after, w->before, old[i].netns))
                         r = tell_endpoint(w, CHANGE_ENDPOINT_REMOVED, w->before, old + i);
-                else if (c > 0)
+                else if (c > 0 && is_watched(w->before, w->after, new[j].netns))
                         r = tell_endpoint(w, CHANGE_ENDPOINT_ADDED, w->after, new + j);
                 if (c <= 0)
                         i = next_listener(old, n_old, i + 1);

@@ -14,7 +14,7 @@ enum change_type {
 };
 
 /* How sure a report is: high when the kernel told it of this very association, low when it was only not
- * seen CARRY_LOOKS_MAX times. */
+ * seen CARRY_LOOKS_MAX times, or when its whole network namespace has ended or could not be looked into. */
 enum certainty {
         CERTAINTY_LOW,
         CERTAINTY_HIGH,
@@ -39,7 +39,7 @@ const char *certainty_name(int certainty);
 typedef int (*change_handler)(const struct change *change, void *userdata);
 
 /* Finds what changed from `before` to `after`, in time linear in their rows; with `figures` also the
- * associations whose figures differ. Without SCTP in `after` nothing is said. Returns 0, -ENOMEM, or what
+ * associations whose figures differ. Without SCTP in `after` nothing is said, nor of network namespaces that are not watched any more. Returns 0, -ENOMEM, or what
  * the handler returned. */
 int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures,
                  change_handler handler, void *userdata);

@@ -284,7 +284,7 @@ static int scan_namespaces(struct scan *s) {
         r = netns_list_update(list, false);
         if (r < 0 && r != -E2BIG)
                 return r;
-        report->result = SOURCE_READ;
+        report->result = own_only ? SOURCE_SKIPPED : SOURCE_READ;
         report->last_run = s->b.head.started_realtime;
         report->duration_usec = clock_usec(CLOCK_MONOTONIC) - start;
         if (r == -E2BIG)

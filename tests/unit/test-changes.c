@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "carry.h"
 #include "changes.h"
 #include "proc.h"
 #include "scan.h"
@@ -14,7 +15,11 @@
 static struct snapshot *look(unsigned at, const char *assocs, const char *eps) {
         struct builder b = {};
         struct snapshot *s = NULL;
+        struct netns *n;
 
+        assert_int_equal(builder_add_netns(&b, &n), 0);
+        *n = (struct netns) { .netns = 5, .own = 1, .has_sctp = 1 };
+        b.head.sources[SOURCE_NAMESPACES].result = SOURCE_READ;
         b.head.available = true;
         b.head.started_monotonic = at * USEC_PER_SEC;
         b.head.started_realtime = (1000 + at) * USEC_PER_SEC;
@@ -167,9 +172,9 @@ static void test_what_a_change_carries(void **state) {
 
         /* The same with its start observed, and given up: sock_diag could not tell of this one. */
         assert_int_equal(builder_copy_association(&b, s, snapshot_associations(s), &a), 0);
-        a->given |= UINT64_C(1) << ASSOCIATION_LAST_CHANGE;
+        FIELD_GIVE(a, ASSOCIATION_LAST_CHANGE);
         a->last_change_monotonic = 5 * USEC_PER_SEC;
-        a->unseen = SCAN_LOOKS_MAX - 1;
+        a->unseen = CARRY_LOOKS_MAX - 1;
         b.head.available = true;
         assert_int_equal(builder_finish(&b, &u), 0);
         builder_done(&b);
@@ -243,7 +248,7 @@ static struct snapshot *all_waiting(unsigned first, unsigned n) {
                 assert_int_equal(builder_add_path(&b, &path), 0);
                 path->address = (struct address) { .family = 2, .primary = 1, .bytes = { 10, 0, 0, 9 } };
                 assert_int_equal(builder_add_association(&b, &a), 0);
-                a->given = UINT64_C(1) << ASSOCIATION_STATE;
+                FIELD_GIVE(a, ASSOCIATION_STATE);
                 a->state = ASSOCIATION_COOKIE_WAIT;
                 a->local_port = a->peer_port = 2905;
                 a->local = (struct range) { (uint32_t) b.n_addresses - 1, 1 };
@@ -286,7 +291,8 @@ static struct snapshot *made_up(unsigned first, unsigned n, unsigned every) {
                 path->address = (struct address) { .family = 2, .primary = 1, .bytes = { 10, 1, (uint8_t) (i >> 8), (uint8_t) i } };
                 assert_int_equal(builder_add_association(&b, &a), 0);
                 a->id = i + 1;
-                a->given = UINT64_C(1) << ASSOCIATION_ID | UINT64_C(1) << ASSOCIATION_STATE;
+                FIELD_GIVE(a, ASSOCIATION_ID);
+                FIELD_GIVE(a, ASSOCIATION_STATE);
                 a->state = every && i % every == 0 ? ASSOCIATION_SHUTDOWN_PENDING : ASSOCIATION_ESTABLISHED;
                 a->local_port = 5000;
                 a->peer_port = (uint16_t) (i >> 16);
