@@ -19,6 +19,7 @@ enum kind {
         SPAN,                   /* uint64_t, microseconds */
         PERCENT,                /* unsigned */
         BOOLEAN,                /* bool */
+        SCOPE,                  /* bool: "all" or "own" */
 };
 
 static const struct setting {
@@ -53,6 +54,31 @@ static const struct setting {
                 0, 1,
                 "whether to load the sctp module (yes)",
         },
+        {
+                "Namespaces", "namespaces", SCOPE, offsetof(struct config, all_namespaces),
+                0, 1,
+                "which network namespaces to watch: all or own (all)",
+        },
+        {
+                "SockDiag", "sock-diag", BOOLEAN, offsetof(struct config, sock_diag),
+                0, 1,
+                "whether to ask sock_diag (yes)",
+        },
+        {
+                "SocketOptions", "socket-options", BOOLEAN, offsetof(struct config, socket_options),
+                0, 1,
+                "whether to read other processes' socket options (yes)",
+        },
+        {
+                "Owners", "owners", BOOLEAN, offsetof(struct config, owners),
+                0, 1,
+                "whether to find out which processes have the sockets (yes)",
+        },
+        {
+                "Conntrack", "conntrack", BOOLEAN, offsetof(struct config, conntrack),
+                0, 1,
+                "whether to ask connection tracking (yes)",
+        },
 };
 
 static int parse_boolean(const char *text, bool *ret) {
@@ -72,6 +98,14 @@ static int parse_boolean(const char *text, bool *ret) {
         return -EINVAL;
 }
 
+static int parse_scope(const char *text, bool *ret) {
+        if (strcmp(text, "all") != 0 && strcmp(text, "own") != 0)
+                return -EINVAL;
+
+        *ret = strcmp(text, "all") == 0;
+        return 0;
+}
+
 /* "100ms to 1h" */
 static const char *allowed(const struct setting *s, char *buffer, size_t size) {
         char min[TEXT_SPAN_MAX], max[TEXT_SPAN_MAX];
@@ -86,6 +120,9 @@ static const char *allowed(const struct setting *s, char *buffer, size_t size) {
         case BOOLEAN:
                 snprintf(buffer, size, "yes or no");
                 break;
+        case SCOPE:
+                snprintf(buffer, size, "all or own");
+                break;
         }
 
         return buffer;
@@ -99,6 +136,8 @@ static const char *expected(const struct setting *s) {
                 return "a percentage such as 5%";
         case BOOLEAN:
                 return "yes or no";
+        case SCOPE:
+                return "all or own";
         }
 
         return "";
@@ -128,6 +167,10 @@ static int set(const struct setting *s, const char *name, const char *value, str
                 r = parse_boolean(value, &flag);
                 number = flag;
                 break;
+        case SCOPE:
+                r = parse_scope(value, &flag);
+                number = flag;
+                break;
         }
         if (r >= 0 && (number < s->min || number > s->max))
                 r = -ERANGE;
@@ -138,6 +181,8 @@ static int set(const struct setting *s, const char *name, const char *value, str
                             allowed(s, range, sizeof(range)));
                 else if (s->kind == BOOLEAN)
                         SAY(message, "%s=%.100s is neither yes nor no", name, escaped ?: "");
+                else if (s->kind == SCOPE)
+                        SAY(message, "%s=%.100s is neither all nor own", name, escaped ?: "");
                 else
                         SAY(message, "%s=%.100s is not %s (%s)", name, escaped ?: "", expected(s),
                             allowed(s, range, sizeof(range)));
@@ -152,6 +197,7 @@ static int set(const struct setting *s, const char *name, const char *value, str
                 *(unsigned *) member = (unsigned) number;
                 break;
         case BOOLEAN:
+        case SCOPE:
                 *(bool *) member = flag;
                 break;
         }
@@ -169,7 +215,8 @@ int config_set(struct config *config, const char *name, const char *value, char 
 }
 
 const char *config_option(size_t index, const char **ret_value, const char **ret_help) {
-        static const char *const values[] = { [SPAN] = "TIME", [PERCENT] = "PERCENT", [BOOLEAN] = "BOOL" };
+        static const char *const values[] = { [SPAN] = "TIME", [PERCENT] = "PERCENT", [BOOLEAN] = "BOOL",
+                                              [SCOPE] = "all|own" };
 
         if (index >= ELEMENTS(settings))
                 return NULL;
@@ -220,7 +267,7 @@ static char *read_line(char *buffer, int size, void *userdata) {
 }
 
 static int handle_setting(void *userdata, const char *section, const char *name, const char *value) {
-        char reason[CONFIG_MESSAGE_MAX], known[160] = "";
+        char reason[CONFIG_MESSAGE_MAX], known[240] = "";
         struct parse *p = userdata;
         _cleanup_free_ char *escaped = NULL;
 
@@ -385,4 +432,30 @@ int config_load(const char *path, struct config *config, char message[static CON
 
         *config = loaded;
         return 0;
+}
+
+/* By enum source; of the namespaces those that are not our own. */
+static const struct {
+        const char *by;
+        size_t offset;
+} switches[_SOURCE_MAX] = {
+        [SOURCE_NAMESPACES] = { "Namespaces=own", offsetof(struct config, all_namespaces) },
+        [SOURCE_SOCK_DIAG] = { "SockDiag=no", offsetof(struct config, sock_diag) },
+        [SOURCE_OPTIONS] = { "SocketOptions=no", offsetof(struct config, socket_options) },
+        [SOURCE_OWNERS] = { "Owners=no", offsetof(struct config, owners) },
+        [SOURCE_CONNTRACK] = { "Conntrack=no", offsetof(struct config, conntrack) },
+};
+
+unsigned config_off(const struct config *config) {
+        unsigned off = 0;
+
+        for (size_t i = 0; i < _SOURCE_MAX; i++)
+                if (switches[i].by && !*(const bool *) ((const char *) config + switches[i].offset))
+                        off |= 1u << i;
+
+        return off;
+}
+
+const char *config_off_by(enum source source) {
+        return switches[source].by;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "macro.h"
+#include "snapshot.h"
 
 /* Settings, from /etc/sctpmond.conf, /etc/sctpmond.conf.d/ and the command line: section [Monitor],
  * `Interval=1s`, on the command line `--interval=1s`. */
@@ -25,6 +26,12 @@ struct config {
         uint64_t scan_timeout_usec;     /* ScanTimeout=, 1min: then a scan is reported as stuck */
         unsigned cpu_share_percent;     /* CpuShare=, 5%: of one CPU, for scanning on the timer */
         bool load_module;               /* LoadModule=, yes: load sctp if missing (when started by hand as root) */
+        bool all_namespaces;            /* Namespaces=, all: watch every network namespace, not our own alone */
+        /* Which sources besides the tables are used; all are. */
+        bool sock_diag;                 /* SockDiag= */
+        bool socket_options;            /* SocketOptions=: those of other processes' sockets */
+        bool owners;                    /* Owners=: which processes have the sockets */
+        bool conntrack;                 /* Conntrack=: where a connection came in before DNAT */
 };
 
 #define CONFIG_DEFAULT ((struct config) {                               \
@@ -33,6 +40,11 @@ struct config {
         .scan_timeout_usec = 60 * USEC_PER_SEC,                         \
         .cpu_share_percent = 5,                                         \
         .load_module = true,                                            \
+        .all_namespaces = true,                                         \
+        .sock_diag = true,                                              \
+        .socket_options = true,                                         \
+        .owners = true,                                                 \
+        .conntrack = true,                                              \
 })
 
 /* Reads `path` and `path`.d/ *.conf in the order of their names. Files that do not exist are fine. On
@@ -46,3 +58,9 @@ int config_set(struct config *config, const char *name, const char *value, char 
 /* The settings one by one, for the command line: name of the option ("scan-wait") or NULL after the
  * last, what to call its value in --help ("TIME"), and what it is for. */
 const char *config_option(size_t index, const char **ret_value, const char **ret_help);
+
+/* Bits by enum source: those that are switched off. */
+unsigned config_off(const struct config *config);
+
+/* The setting that a source is switched off by, "SocketOptions=no"; NULL: none can. */
+const char *config_off_by(enum source source);

@@ -155,6 +155,33 @@ static const struct address *first_address(const struct snapshot *s, struct rang
         return range.count > 0 ? &addresses[0] : NULL;
 }
 
+static void put_known(struct draft *d, const char *name, const char *value) {
+        if (*value)
+                put_text(d, name, value);
+}
+
+/* Whose it is, and where. A field may stand more than once in an entry: each process matches. */
+static void put_place(struct draft *d, const struct snapshot *s, uint64_t number, bool given, struct range range) {
+        const struct netns *netns = snapshot_netns(s, number);
+        const uint32_t *owners = snapshot_owners(s, range);
+        const char *container = netns ? netns->container : "";
+
+        if (given)
+                put_number(d, "SCTP_NETNS", number);
+        if (netns)
+                put_known(d, "SCTP_NETNS_NAME", netns->name);
+        for (uint32_t i = 0; i < MIN(range.count, JOURNAL_OWNERS_MAX); i++) {
+                const struct process *p = snapshot_processes(s) + owners[i];
+
+                put_number(d, "SCTP_PID", p->pid);
+                put_known(d, "SCTP_COMM", p->command);
+                put_known(d, "SCTP_UNIT", p->unit);
+                if (*container == '\0')
+                        container = p->container;
+        }
+        put_known(d, "SCTP_CONTAINER", container);
+}
+
 static void put_association(struct draft *d, const struct change *change,
                             const char *old_state, const char *new_state) {
         const struct snapshot *s = change->snapshot;
@@ -183,8 +210,7 @@ static void put_association(struct draft *d, const struct change *change,
                 put_text(d, "SCTP_PRIMARY", address_text(&primary->address, text));
         if (change->duration_usec > 0)
                 put_number(d, "SCTP_DURATION_MS", change->duration_usec / USEC_PER_MSEC);
-        if (FIELD_GIVEN(a, ASSOCIATION_NETNS))
-                put_number(d, "SCTP_NETNS", a->netns);
+        put_place(d, s, a->netns, FIELD_GIVEN(a, ASSOCIATION_NETNS), a->owners);
 }
 
 static const char *change_message_id(enum change_type type) {
@@ -282,8 +308,7 @@ static int change_entry(const struct change *change, struct entry **ret) {
                 if (FIELD_GIVEN(e, ENDPOINT_LOCAL_PORT))
                         put_number(&d, "SCTP_LOCAL_PORT", e->local_port);
                 put_addresses(&d, "SCTP_LOCAL_ADDRS", change->snapshot, e->local);
-                if (FIELD_GIVEN(e, ENDPOINT_NETNS))
-                        put_number(&d, "SCTP_NETNS", e->netns);
+                put_place(&d, change->snapshot, e->netns, FIELD_GIVEN(e, ENDPOINT_NETNS), e->owners);
         }
         if (certainty)
                 put_text(&d, "SCTP_CERTAINTY", certainty);

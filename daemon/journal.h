@@ -14,6 +14,8 @@
 #define JOURNAL_QUEUE_BYTES_MAX (64u * 1024u * 1024u)
 /* Addresses of one side in one entry: it must go through a datagram socket. */
 #define JOURNAL_ADDRESSES_MAX   1024u
+/* Processes named in one entry: those that have the socket, of which a fork may have made many. */
+#define JOURNAL_OWNERS_MAX      8u
 #define JOURNAL_GRACE_USEC      (3 * USEC_PER_SEC)
 
 struct journal;

@@ -12,12 +12,19 @@
 #include "service.h"
 #include "text.h"
 
+/* For details, owners and the like: at least so much whenever they have their turn, or nobody would ever get any; */
+#define DEAR_USEC_MIN (5 * USEC_PER_MSEC)
+/* and for what is new when somebody waits for the scan. */
+#define DEAR_USEC_WAITING (10 * USEC_PER_MSEC)
+
 /* A caller that waits for a scan. */
 struct wait {
         TAILQ_ENTRY(wait) entry;
         struct manager *manager;
         struct call *call;
-        uint64_t not_before;            /* monotonic: the scan must have begun then or later */
+        uint64_t not_before;            /* monotonic: the scan must have begun then or later; */
+        struct scan_wish wish;          /* or it must be the one asked for this, */
+        uint64_t serial;                /* which is this one; 0: it has not been asked for yet */
         uint64_t deadline;              /* monotonic */
         snapshot_handler handler;
         void (*release)(void *userdata);
@@ -53,7 +60,6 @@ static int on_wait_timer(sd_event_source *source, uint64_t usec, void *userdata)
         struct wait *w;
 
         (void) usec;
-        /* They are in the order of their deadlines, but for a ScanWait changed by a reload. */
         while ((w = TAILQ_FIRST(&m->waits)) && w->deadline <= now)
                 if (wait_serve(w, true) < 0)
                         log_warning("cannot answer a caller: %s", strerror(ENOMEM));
@@ -65,13 +71,30 @@ static int on_wait_timer(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-int manager_get_snapshot(struct manager *m, struct call *call, uint64_t max_age_usec,
+/* In the order of their deadlines. */
+static void wait_insert(struct manager *m, struct wait *w) {
+        struct wait *before;
+
+        TAILQ_FOREACH_REVERSE(before, &m->waits, wait_list, entry)
+                if (before->deadline <= w->deadline)
+                        break;
+        if (before) {
+                TAILQ_INSERT_AFTER(&m->waits, before, w, entry);
+                return;
+        }
+
+        TAILQ_INSERT_HEAD(&m->waits, w, entry);
+        (void) sd_event_source_set_time(m->wait_timer, w->deadline);
+        (void) sd_event_source_set_enabled(m->wait_timer, SD_EVENT_ONESHOT);
+}
+
+int manager_get_snapshot(struct manager *m, struct call *call, const struct want *want,
                          snapshot_handler handler, void (*release)(void *userdata), void *userdata) {
-        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        uint64_t now = clock_usec(CLOCK_MONOTONIC), not_before = now - MIN(now, want->max_age_usec);
         struct wait *w;
         int r;
 
-        if (m->current && snapshot_head(m->current)->started_monotonic + max_age_usec >= now) {
+        if (m->current && want->wish.id == 0 && snapshot_head(m->current)->started_monotonic >= not_before) {
                 r = handler(call, m->current, false, userdata);
                 if (release)
                         release(userdata);
@@ -87,29 +110,64 @@ int manager_get_snapshot(struct manager *m, struct call *call, uint64_t max_age_
         *w = (struct wait) {
                 .manager = m,
                 .call = call,
-                .not_before = now - MIN(now, max_age_usec),
-                .deadline = now + m->config.scan_wait_usec,
+                .not_before = not_before,
+                .wish = want->wish,
+                .deadline = want->deadline > 0 ? want->deadline : now + m->config.scan_wait_usec,
                 .handler = handler,
                 .release = release,
                 .userdata = userdata,
         };
-        if (TAILQ_EMPTY(&m->waits)) {
-                (void) sd_event_source_set_time(m->wait_timer, w->deadline);
-                (void) sd_event_source_set_enabled(m->wait_timer, SD_EVENT_ONESHOT);
-        }
-        TAILQ_INSERT_TAIL(&m->waits, w, entry);
+        wait_insert(m, w);
         call_on_hangup(call, on_wait_hangup, w);
 
         /* Under way, it began before the question: the next one answers it, for all who wait. */
         return m->asked == 0 ? ask(m) : 0;
 }
 
+/* One wish goes along: of all who wait, that of the first whose wish has not been asked for yet, and others' who wish
+ * for the same. */
+static void take_wish(struct manager *m, struct scanner_request *q) {
+        struct wait *w;
+
+        TAILQ_FOREACH(w, &m->waits, entry) {
+                if (w->wish.id == 0 || w->serial != 0)
+                        continue;
+                if (q->wish_id == 0) {
+                        q->wish_netns = w->wish.netns;
+                        q->wish_id = w->wish.id;
+                        q->wish_statistics = w->wish.statistics;
+                }
+                if (w->wish.netns == q->wish_netns && w->wish.id == q->wish_id &&
+                    w->wish.statistics <= q->wish_statistics)
+                        w->serial = q->serial;
+        }
+}
+
+/* How long a full scan may ask for details: three quarters of what CpuShare leaves of an interval beside the tables, so
+ * that it need not be stretched because of them. Nobody waits for it longer than half of ScanWait. */
+static uint64_t dear_usec(const struct manager *m) {
+        uint64_t share = m->config.interval_usec * m->config.cpu_share_percent / 100;
+        uint64_t left = share > m->cheap_cpu_usec ? (share - m->cheap_cpu_usec) * 3 / 4 : 0;
+
+        left = MIN(left, MIN(m->config.interval_usec, m->config.scan_wait_usec) / 2);
+        return MAX(left, DEAR_USEC_MIN);
+}
+
 /* Without the scanner this process is of no use: both are to be started anew. */
 static int ask(struct manager *m) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        /* Whoever asks: otherwise callers that keep asking would put off the details for ever. */
+        bool full = now >= m->full_due;
+        struct scanner_request q = {
+                .serial = m->serial + 1,
+                .dear_usec = full ? dear_usec(m) : DEAR_USEC_WAITING,
+                .new_only = !full,
+                .off = config_off(&m->config),
+        };
         int r;
 
-        r = scanner_ask(m->scanner_fd, m->serial + 1);
+        take_wish(m, &q);
+        r = scanner_ask(m->scanner_fd, &q);
         if (r < 0) {
                 log_error("cannot ask the scanner for a scan: %s", strerror(-r));
                 return sd_event_exit(m->event, r);
@@ -117,6 +175,7 @@ static int ask(struct manager *m) {
 
         m->serial++;
         m->asked = now;
+        m->full = full;
         (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_OFF);
         (void) sd_event_source_set_time(m->stuck_timer, now + m->config.scan_timeout_usec);
         (void) sd_event_source_set_enabled(m->stuck_timer, SD_EVENT_ONESHOT);
@@ -144,19 +203,24 @@ static int on_stuck_timer(sd_event_source *source, uint64_t usec, void *userdata
         return 0;
 }
 
-/* The next scan of our own accord: no more than CpuShare of one CPU goes into them. */
+/* The next scan of our own accord: no more than CpuShare of one CPU goes into them. What callers ask for besides does
+ * not count. */
 static void set_scan_timer(struct manager *m, uint64_t cpu_usec) {
-        uint64_t needed = cpu_usec * 100 / m->config.cpu_share_percent, now = clock_usec(CLOCK_MONOTONIC);
+        uint64_t needed = (m->full ? cpu_usec : m->full_cpu_usec) * 100 / m->config.cpu_share_percent;
         char took[TEXT_SPAN_MAX], stretched[TEXT_SPAN_MAX];
 
         m->effective_interval = MAX(m->config.interval_usec, needed);
+        if (m->full) {
+                m->full_cpu_usec = cpu_usec;
+                m->full_due = m->asked + m->effective_interval;
+        }
         if (needed > m->config.interval_usec)
                 snprintf(m->notice, sizeof(m->notice),
                          "a scan takes %s of CPU: to stay within CpuShare=%u%% one is made every %s",
-                         text_span(cpu_usec, took), m->config.cpu_share_percent,
+                         text_span(m->full_cpu_usec, took), m->config.cpu_share_percent,
                          text_span(m->effective_interval, stretched));
 
-        (void) sd_event_source_set_time(m->scan_timer, MAX(m->asked + m->effective_interval, now));
+        (void) sd_event_source_set_time(m->scan_timer, MAX(m->full_due, clock_usec(CLOCK_MONOTONIC)));
         (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_ONESHOT);
 }
 
@@ -178,6 +242,16 @@ static void report_complaints(const struct snapshot *before, const struct snapsh
                 log_warning("/proc/net/sctp/%s line %u passed over: %s", c[i].file, c[i].line, c[i].text);
 }
 
+unsigned manager_count_listeners(const struct snapshot *s) {
+        const struct endpoint *e = snapshot_endpoints(s);
+        unsigned n = 0;
+
+        for (uint32_t i = 0; i < snapshot_head(s)->n_endpoints; i++)
+                n += !e[i].unlisted;
+
+        return n;
+}
+
 /* Callers decide how often a scan is made; service managers are told of each change only. */
 static void notify_status(struct manager *m) {
         const struct snapshot_head *head = snapshot_head(m->current);
@@ -187,8 +261,8 @@ static void notify_status(struct manager *m) {
                 snprintf(status, sizeof(status), "Waiting for SCTP: %s", head->reason);
         else
                 snprintf(status, sizeof(status),
-                         "Watching %u endpoints and %u associations in network namespace %" PRIu64,
-                         head->n_endpoints, head->n_associations, head->netns);
+                         "Watching %u endpoints and %u associations in %u network namespaces",
+                         manager_count_listeners(m->current), head->n_associations, head->n_namespaces);
         if (strcmp(status, m->status) == 0)
                 return;
 
@@ -255,20 +329,34 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
         return 0;
 }
 
+static bool is_served(const struct wait *w, const struct snapshot_head *head) {
+        return w->wish.id != 0 ? w->serial == head->serial : head->started_monotonic >= w->not_before;
+}
+
 static int serve_waits(struct manager *m) {
-        uint64_t started = snapshot_head(m->current)->started_monotonic;
+        const struct snapshot_head *head = snapshot_head(m->current);
         struct wait *w, *following;
         int r = 0;
 
         for (w = TAILQ_FIRST(&m->waits); w; w = following) {
                 following = TAILQ_NEXT(w, entry);
-                if (started >= w->not_before && wait_serve(w, false) < 0)
+                if (is_served(w, head) && wait_serve(w, false) < 0)
                         r = -ENOMEM;
         }
         if (r < 0)
                 log_warning("cannot answer a caller: %s", strerror(-r));
 
-        return TAILQ_EMPTY(&m->waits) ? 0 : ask(m);
+        /* One that was served may have asked for another scan already. */
+        return TAILQ_EMPTY(&m->waits) || m->asked != 0 ? 0 : ask(m);
+}
+
+/* A scan that failed serves no wish: those that it was asked for are asked for again. */
+static void return_wishes(struct manager *m) {
+        struct wait *w;
+
+        TAILQ_FOREACH(w, &m->waits, entry)
+                if (w->serial == m->serial)
+                        w->serial = 0;
 }
 
 static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -291,10 +379,14 @@ static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *us
         (void) sd_event_source_set_enabled(m->stuck_timer, SD_EVENT_OFF);
         m->notice[0] = '\0';
         if (error == 0) {
-                cpu = snapshot_head(s)->cpu_usec;
+                const struct snapshot_head *head = snapshot_head(s);
+
+                cpu = head->cpu_usec;
+                m->cheap_cpu_usec = cpu - MIN(cpu, head->dear_cpu_usec);
                 error = manager_install(m, s);
         }
         if (error < 0) {
+                return_wishes(m);
                 snprintf(m->notice, sizeof(m->notice), "the last scan failed: %s", strerror(-error));
                 log_error("%s", m->notice);
         }
@@ -331,6 +423,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 log_error("the settings in force are kept");
         else {
                 log_info("settings reloaded");
+                m->full_due = 0;
                 if (m->asked == 0)
                         (void) ask(m);
         }

@@ -8,6 +8,7 @@
 #include "hold.h"
 #include "journal.h"
 #include "monitor.h"
+#include "scan.h"
 #include "server.h"
 #include "snapshot.h"
 
@@ -29,6 +30,9 @@ struct manager {
         sd_event_source *stuck_timer;           /* when the scan under way counts as stuck */
         uint64_t serial;                        /* of the scan last asked for */
         uint64_t asked;                         /* monotonic; when it was asked for; 0: none is under way */
+        bool full;                              /* it may ask for all details, not for those never asked for alone */
+        uint64_t full_due;                      /* monotonic: the next full one */
+        uint64_t full_cpu_usec, cheap_cpu_usec; /* of the last full one; the part of the last one that was not dear */
 
         struct snapshot *current;               /* the newest; NULL before the first */
         struct snapshot *reported;              /* up to which changes were found; at first the last daemon's */
@@ -62,10 +66,20 @@ struct manager_start {
 /* Runs until the process is told to stop. -EPIPE: the scanner ended, both are to be started anew. */
 int manager_run(const struct manager_start *start);
 
-/* Calls `handler` with a snapshot begun at most `max_age_usec` before now: at once, or when the scan has
- * come. If that takes longer than ScanWait it gets the newest there is with `stale` set, NULL if there
- * is none yet. When the call's connection goes away before, only `release` is called; otherwise it is
- * called after `handler`. */
+/* Endpoints that listen. */
+unsigned manager_count_listeners(const struct snapshot *s);
+
+/* What a caller wants to see: a snapshot begun at most so long before now or, with a wish, the one of a scan that was
+ * asked for it. Who waits in several steps hands on the deadline of the first. */
+struct want {
+        uint64_t max_age_usec;
+        struct scan_wish wish;                  /* numbers of a snapshot, never a client's */
+        uint64_t deadline;                      /* monotonic; 0: ScanWait from now */
+};
+
+/* Calls `handler` with such a snapshot: at once, or when the scan has come. If that takes longer than ScanWait it gets
+ * the newest there is with `stale` set, NULL if there is none yet. When the call's connection goes away before, only
+ * `release` is called; otherwise it is called after `handler`. */
 typedef int (*snapshot_handler)(struct call *call, struct snapshot *s, bool stale, void *userdata);
-int manager_get_snapshot(struct manager *m, struct call *call, uint64_t max_age_usec,
+int manager_get_snapshot(struct manager *m, struct call *call, const struct want *want,
                          snapshot_handler handler, void (*release)(void *userdata), void *userdata);

@@ -7,15 +7,12 @@
 #include "clock.h"
 #include "log.h"
 #include "module.h"
+#include "privilege.h"
 #include "scan.h"
 #include "scanner.h"
 
 /* While SCTP is not there, how often to find out why: that walks all of /proc. */
 #define MODULE_LOOK_USEC (10 * USEC_PER_SEC)
-
-struct request {
-        uint64_t serial;
-};
 
 struct answer {
         uint64_t serial;
@@ -26,6 +23,7 @@ struct answer {
 struct scanner {
         int fd;
         struct snapshot *previous;
+        struct scan_memory *memory;
         struct module_report module;
         uint64_t module_looked;         /* monotonic; 0: not yet */
 };
@@ -54,9 +52,25 @@ static int answer(const struct scanner *s, uint64_t serial, int error, const str
         return sendmsg(s->fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int scan(struct scanner *s, uint64_t serial) {
+/* The server may have been taken over: its numbers are not believed either. */
+static bool request_sound(const struct scanner_request *q) {
+        static const uint8_t zero[sizeof(q->reserved)] = {};
+
+        return q->serial != 0 && q->dear_usec <= SCANNER_DEAR_USEC_MAX && q->off < 1u << _SOURCE_MAX &&
+               q->new_only <= 1 && q->wish_statistics <= 1 && memcmp(q->reserved, zero, sizeof(zero)) == 0;
+}
+
+static int scan(struct scanner *s, const struct scanner_request *q) {
         _cleanup_(snapshot_unref_p) struct snapshot *snapshot = NULL;
-        struct scan_options options = { .previous = s->previous, .serial = serial };
+        struct scan_options options = {
+                .memory = s->memory,
+                .previous = s->previous,
+                .serial = q->serial,
+                .dear_usec = q->dear_usec,
+                .new_only = q->new_only,
+                .wish = { q->wish_netns, q->wish_id, q->wish_statistics },
+                .off = q->off,
+        };
         int r;
 
         if (access("/proc/net/sctp", F_OK) < 0) {
@@ -72,8 +86,8 @@ static int scan(struct scanner *s, uint64_t serial) {
 
         r = scan_run(&options, &snapshot);
         if (r < 0)
-                return answer(s, serial, r, NULL);
-        r = answer(s, serial, 0, snapshot);
+                return answer(s, q->serial, r, NULL);
+        r = answer(s, q->serial, 0, snapshot);
         if (r < 0)
                 return r;
 
@@ -84,10 +98,13 @@ static int scan(struct scanner *s, uint64_t serial) {
 
 static int scanner_main(int fd, struct snapshot *previous) {
         struct scanner s = { .fd = fd, .previous = previous };
-        int r = 0;
+        int r;
 
+        r = privilege_keep_scanners();
+        if (r >= 0)
+                r = scan_memory_new(&s.memory);
         while (r >= 0) {
-                struct request q;
+                struct scanner_request q;
                 ssize_t n = recv(fd, &q, sizeof(q), 0);
 
                 if (n < 0 && errno == EINTR)
@@ -95,11 +112,12 @@ static int scanner_main(int fd, struct snapshot *previous) {
                 /* The server is gone: so are we. */
                 if (n <= 0)
                         break;
-                r = n == sizeof(q) ? scan(&s, q.serial) : -EBADMSG;
+                r = n == sizeof(q) && request_sound(&q) ? scan(&s, &q) : -EBADMSG;
         }
 
         if (r < 0 && r != -EPIPE)
                 log_error("scanner: %s", strerror(-r));
+        scan_memory_free(s.memory);
         snapshot_unref(s.previous);
         return r < 0 && r != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -147,10 +165,8 @@ int scanner_start(struct snapshot *previous, pid_t *ret_pid, int *ret_fd) {
         return 0;
 }
 
-int scanner_ask(int fd, uint64_t serial) {
-        struct request q = { .serial = serial };
-
-        return send(fd, &q, sizeof(q), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+int scanner_ask(int fd, const struct scanner_request *request) {
+        return send(fd, request, sizeof(*request), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 int scanner_receive(int fd, uint64_t *ret_serial, int *ret_error, struct snapshot **ret) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "filter.h"
@@ -11,13 +12,21 @@
 
 #define ERROR(name) "io.sctpmon.Monitor." name
 
-/* A question about endpoints, associations or counters, from call to last reply. */
+struct listing;
+
+/* A question, from call to last reply. */
 struct query {
         struct manager *manager;
         struct call *call;
-        enum filter_subject subject;
+        const struct listing *listing;  /* List*: of what */
         struct filter filter;
+        char *netns;                    /* as the caller names it; NULL: all */
+        struct want want;
+        uint64_t not_before;            /* monotonic: a snapshot that began then is new enough */
+        bool all;                       /* ListEndpoints: those that do not listen, too */
         bool updates;                   /* Monitor */
+        uint32_t association_id;        /* GetAssociation; 0: any */
+        bool statistics;
         bool stale;
         struct hold hold;               /* of the snapshot that is listed */
         uint32_t position;
@@ -26,6 +35,7 @@ struct query {
 static void query_free(struct query *q) {
         if (q->hold.snapshot)
                 hold_remove(&q->manager->holds, &q->hold);
+        free(q->netns);
         free(q);
 }
 DEFINE_CLEANUP(struct query *, query_free)
@@ -44,46 +54,60 @@ static int no_snapshot(struct call *call, const struct manager *m) {
                           m->notice[0] ? m->notice : "The first look at the kernel is not finished yet."));
 }
 
-/* Reads `maxAgeMs` and the filter but for its namespace. 0; 1: the caller has got an error. */
-static int query_read(struct query *q, json_t *parameters, uint64_t *ret_max_age) {
-        json_t *age = json_object_get(parameters, "maxAgeMs"), *filter = json_object_get(parameters, "filter");
-        const char *wrong, *netns;
-        char field[64];
-        bool all;
-        int r;
+/* -EINVAL: the caller has got an error. */
+static int query_read_age(struct query *q, json_t *parameters) {
+        json_t *age = json_object_get(parameters, "maxAgeMs");
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
 
-        *ret_max_age = 0;
         if (age && !json_is_null(age)) {
                 if (json_integer_value(age) < 0 || json_integer_value(age) > SERVICE_MAX_AGE_MS_MAX) {
                         (void) call_invalid(q->call, "maxAgeMs");
-                        return 1;
+                        return -EINVAL;
                 }
-                *ret_max_age = (uint64_t) json_integer_value(age) * USEC_PER_MSEC;
+                q->want.max_age_usec = (uint64_t) json_integer_value(age) * USEC_PER_MSEC;
         }
 
-        q->filter = FILTER_ANY;
-        if (!filter || json_is_null(filter))
-                return 0;
-        if (filter_from_json(filter, q->subject, &q->filter, &wrong) < 0) {
-                snprintf(field, sizeof(field), "filter.%s", wrong);
-                (void) call_invalid(q->call, field);
-                return 1;
-        }
-
-        netns = json_string_value(json_object_get(filter, "netns"));
-        if (!netns)
-                return 0;
-        r = netns_resolve(netns, &all, &q->filter.netns);
-        if (r == -EINVAL)
-                (void) call_invalid(q->call, "filter.netns");
-        else if (r < 0)
-                (void) call_error(q->call, ERROR("NamespaceNotFound"), json_pack("{ss}", "netns", netns));
-        q->filter.has_netns = r >= 0 && !all;
-        return r < 0;
+        q->not_before = now - MIN(now, q->want.max_age_usec);
+        q->want.deadline = now + q->manager->config.scan_wait_usec;
+        return 0;
 }
 
+/* Which namespace it is, is found out when there is a snapshot. -EINVAL: the caller has got an error. */
+static int query_read_netns(struct query *q, json_t *object, const char *parameter) {
+        const char *text = json_string_value(json_object_get(object, "netns"));
+        uint64_t number;
+        bool all;
+
+        if (!text)
+                return 0;
+        /* By Filter and apart. */
+        if (q->netns || netns_resolve(text, &all, &number) == -EINVAL) {
+                (void) call_invalid(q->call, parameter);
+                return -EINVAL;
+        }
+        q->netns = strdup(text);
+        return q->netns ? 0 : -ENOMEM;
+}
+
+static int query_read_filter(struct query *q, json_t *parameters, enum filter_subject subject) {
+        json_t *filter = json_object_get(parameters, "filter");
+        const char *wrong;
+        char field[64];
+
+        if (!filter || json_is_null(filter))
+                return 0;
+        if (filter_from_json(filter, subject, &q->filter, &wrong) < 0) {
+                snprintf(field, sizeof(field), "filter.%s", wrong);
+                (void) call_invalid(q->call, field);
+                return -EINVAL;
+        }
+
+        return query_read_netns(q, filter, "filter.netns");
+}
+
+/* -EINVAL: the caller has got an error. */
 static int query_new(struct manager *m, struct call *call, json_t *parameters, enum filter_subject subject,
-                     struct query **ret, uint64_t *ret_max_age) {
+                     struct query **ret) {
         _cleanup_(query_free_p) struct query *q = NULL;
         int r;
 
@@ -92,41 +116,177 @@ static int query_new(struct manager *m, struct call *call, json_t *parameters, e
                 return -ENOMEM;
         q->manager = m;
         q->call = call;
-        q->subject = subject;
-        r = query_read(q, parameters, ret_max_age);
-        if (r == 0)
+        q->filter = FILTER_ANY;
+        q->updates = json_is_true(json_object_get(parameters, "updates"));
+        q->statistics = json_is_true(json_object_get(parameters, "statistics"));
+        q->all = json_is_true(json_object_get(parameters, "all"));
+        r = query_read_age(q, parameters);
+        if (r >= 0)
+                r = query_read_netns(q, parameters, "netns");
+        if (r >= 0)
+                r = query_read_filter(q, parameters, subject);
+        if (r >= 0)
                 *ret = steal_ptr(q);
         return r;
 }
 
-/* Whether the snapshot can answer; if not, the caller has got an error. */
-static bool can_answer(const struct query *q, const struct snapshot *s) {
-        if (!s) {
-                (void) no_snapshot(q->call, q->manager);
-                return false;
-        }
-        if (q->filter.has_netns && q->filter.netns != snapshot_head(s)->netns) {
-                char name[32];
+/* A process that is not ours to look at has the files of its namespace below /proc/PID/net all the same, and they
+ * have one inode for all processes in it. */
+static bool table_of(const char *pid, uint64_t *ret) {
+        char path[64];
+        struct stat st;
 
-                snprintf(name, sizeof(name), "inode:%llu", (unsigned long long) q->filter.netns);
-                (void) call_error(q->call, ERROR("NamespaceNotFound"), json_pack("{ss}", "netns", name));
+        snprintf(path, sizeof(path), "/proc/%s/net/dev", pid);
+        if (stat(path, &st) < 0)
                 return false;
-        }
+
+        *ret = st.st_ino;
         return true;
 }
 
+static bool find_netns_of_pid(const struct snapshot *s, const char *pid, uint64_t *ret) {
+        const struct netns *n = snapshot_namespaces(s);
+        uint64_t table, other;
+        char text[16];
+
+        if (!table_of(pid, &table))
+                return false;
+        for (uint32_t i = 0; i < snapshot_head(s)->n_namespaces; i++) {
+                snprintf(text, sizeof(text), "%u", n[i].pid);
+                if (n[i].pid != 0 && table_of(text, &other) && other == table) {
+                        *ret = n[i].netns;
+                        return true;
+                }
+        }
+
+        return false;
+}
+
+static bool find_netns_named(const struct snapshot *s, const char *text, uint64_t *ret) {
+        const struct netns *n = snapshot_namespaces(s);
+        char name[sizeof(n->name)];
+
+        text_escape_into(name, sizeof(name), text, strlen(text));
+        for (uint32_t i = 0; i < snapshot_head(s)->n_namespaces; i++)
+                if (strcmp(n[i].name, name) == 0) {
+                        *ret = n[i].netns;
+                        return true;
+                }
+
+        return false;
+}
+
+/* A namespace of the snapshot, by any of its names. */
+static bool find_netns(const struct snapshot *s, const char *text, bool *ret_all, uint64_t *ret) {
+        int r;
+
+        r = netns_resolve(text, ret_all, ret);
+        /* Without SCTP no namespace was looked into: what there is may have it later. */
+        if (r >= 0)
+                return *ret_all || snapshot_netns(s, *ret) || !snapshot_head(s)->available;
+
+        *ret_all = false;
+        return strncmp(text, "pid:", 4) == 0 ? find_netns_of_pid(s, text + 4, ret) : find_netns_named(s, text, ret);
+}
+
+/* Whether the snapshot has the namespace that is asked for. */
+static bool query_find_netns(struct query *q, const struct snapshot *s) {
+        bool all = true;
+
+        if (q->netns && !find_netns(s, q->netns, &all, &q->filter.netns))
+                return false;
+
+        q->filter.has_netns = !all;
+        return true;
+}
+
+/* Whether the snapshot can answer; if not, the caller has got an error. */
+static bool can_answer(struct query *q, const struct snapshot *s) {
+        if (!s)
+                (void) no_snapshot(q->call, q->manager);
+        else if (!query_find_netns(q, s))
+                (void) call_error(q->call, ERROR("NamespaceNotFound"), json_pack("{ss}", "netns", q->netns));
+        else
+                return true;
+
+        return false;
+}
+
+/* The same where nothing can be said without SCTP. */
+static bool can_list(struct query *q, const struct snapshot *s) {
+        if (s && !snapshot_head(s)->available) {
+                (void) not_available(q->call, s);
+                return false;
+        }
+
+        return can_answer(q, s);
+}
+
+/* What List* goes through, row by row. */
+struct listing {
+        const char *member;             /* of the reply */
+        enum source source;
+        uint32_t (*count)(const struct snapshot_head *head);
+        bool (*wants)(const struct query *q, uint32_t row);
+        json_t *(*row)(const struct snapshot *s, uint32_t row);
+};
+
+static uint32_t count_endpoints(const struct snapshot_head *head) {
+        return head->n_endpoints;
+}
+
+static bool wants_endpoint(const struct query *q, uint32_t row) {
+        const struct endpoint *e = snapshot_endpoints(q->hold.snapshot) + row;
+
+        return (q->all || !e->unlisted) && filter_endpoint(&q->filter, q->hold.snapshot, e);
+}
+
+static json_t *endpoint_row(const struct snapshot *s, uint32_t row) {
+        return json_endpoint(s, snapshot_endpoints(s) + row);
+}
+
+static uint32_t count_associations(const struct snapshot_head *head) {
+        return head->n_associations;
+}
+
+static bool wants_association(const struct query *q, uint32_t row) {
+        return filter_association(&q->filter, q->hold.snapshot, snapshot_associations(q->hold.snapshot) + row);
+}
+
+static json_t *association_row(const struct snapshot *s, uint32_t row) {
+        return json_association(s, snapshot_associations(s) + row);
+}
+
+static uint32_t count_namespaces(const struct snapshot_head *head) {
+        return head->n_namespaces;
+}
+
+static bool wants_namespace(const struct query *q, uint32_t row) {
+        (void) q;
+        (void) row;
+        return true;
+}
+
+static json_t *namespace_row(const struct snapshot *s, uint32_t row) {
+        return json_netns(snapshot_namespaces(s) + row);
+}
+
+static const struct listing endpoints = {
+        "endpoint", SOURCE_EPS, count_endpoints, wants_endpoint, endpoint_row,
+};
+static const struct listing associations = {
+        "association", SOURCE_ASSOCS, count_associations, wants_association, association_row,
+};
+static const struct listing namespaces = {
+        "namespace", SOURCE_NAMESPACES, count_namespaces, wants_namespace, namespace_row,
+};
+
 /* Of the rows asked for, those not sent yet. */
 static uint32_t query_rest(const struct query *q) {
-        const struct snapshot *s = q->hold.snapshot;
-        const struct snapshot_head *head = snapshot_head(s);
-        uint32_t rest = 0;
+        uint32_t n = q->listing->count(snapshot_head(q->hold.snapshot)), rest = 0;
 
-        if (q->subject == FILTER_ENDPOINTS)
-                for (uint32_t i = q->position; i < head->n_endpoints; i++)
-                        rest += filter_endpoint(&q->filter, s, snapshot_endpoints(s) + i);
-        else
-                for (uint32_t i = q->position; i < head->n_associations; i++)
-                        rest += filter_association(&q->filter, s, snapshot_associations(s) + i);
+        for (uint32_t i = q->position; i < n; i++)
+                rest += q->listing->wants(q, i);
 
         return rest;
 }
@@ -139,49 +299,22 @@ static void query_evict(struct hold *h) {
         (void) call_error(q->call, ERROR("Overrun"), json_pack("{sI}", "lost", (json_int_t) query_rest(q)));
 }
 
-static json_t *next_endpoint(struct query *q) {
-        const struct snapshot *s = q->hold.snapshot;
-
-        while (q->position < snapshot_head(s)->n_endpoints) {
-                const struct endpoint *e = snapshot_endpoints(s) + q->position++;
-
-                if (filter_endpoint(&q->filter, s, e))
-                        return json_pack("{so}", "endpoint", json_endpoint(s, e));
-        }
-
-        return NULL;
-}
-
-static json_t *next_association(struct query *q) {
-        const struct snapshot *s = q->hold.snapshot;
-
-        while (q->position < snapshot_head(s)->n_associations) {
-                const struct association *a = snapshot_associations(s) + q->position++;
-
-                if (filter_association(&q->filter, s, a))
-                        return json_pack("{so}", "association", json_association(s, a));
-        }
-
-        return NULL;
-}
-
 static int list_next(struct call *call, void *userdata) {
         struct query *q = userdata;
-        uint32_t n = q->subject == FILTER_ENDPOINTS ? snapshot_head(q->hold.snapshot)->n_endpoints :
-                snapshot_head(q->hold.snapshot)->n_associations;
-        json_t *reply = q->subject == FILTER_ENDPOINTS ? next_endpoint(q) : next_association(q);
+        const struct snapshot *s = q->hold.snapshot;
+        uint32_t n = q->listing->count(snapshot_head(s));
         int r;
 
-        if (reply) {
-                r = call_notify(call, reply);
+        while (q->position < n) {
+                uint32_t row = q->position++;
+
+                if (!q->listing->wants(q, row))
+                        continue;
+                r = call_notify(call, json_pack("{so}", q->listing->member, q->listing->row(s, row)));
                 return r < 0 ? r : 1;
         }
-        /* No more, or no memory for it. */
-        if (q->position < n)
-                return -ENOMEM;
 
-        (void) call_reply(call, json_pack("{so}", "scan",
-                                          json_scan(q->hold.snapshot, clock_usec(CLOCK_MONOTONIC), q->stale)));
+        (void) call_reply(call, json_pack("{so}", "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), q->stale)));
         return 0;
 }
 
@@ -193,14 +326,12 @@ static bool table_failed(const struct snapshot *s, enum source table) {
 static int list_snapshot(struct call *call, struct snapshot *s, bool stale, void *userdata) {
         struct query **holder = userdata, *q = *holder;
 
-        if (!can_answer(q, s))
+        if (!can_list(q, s))
                 return 0;
-        if (!snapshot_head(s)->available)
-                return not_available(call, s);
 
         /* The stream owns the query from here on. */
         *holder = NULL;
-        q->stale = stale || table_failed(s, q->subject == FILTER_ENDPOINTS ? SOURCE_EPS : SOURCE_ASSOCS);
+        q->stale = stale || table_failed(s, q->listing->source);
         hold_add(&q->manager->holds, &q->hold, s, query_evict);
         return call_stream(call, list_next, query_release, q);
 }
@@ -214,52 +345,59 @@ static void holder_release(void *userdata) {
         free(holder);
 }
 
-static int query_start(struct manager *m, struct call *call, json_t *parameters, enum filter_subject subject,
-                       snapshot_handler handler) {
-        struct query *q, **holder;
-        uint64_t max_age;
-        int r;
+/* Takes the query over, also on failure. */
+static int query_wait(struct query *q, snapshot_handler handler) {
+        struct query **holder = malloc(sizeof(*holder));
 
-        r = query_new(m, call, parameters, subject, &q, &max_age);
-        if (r != 0)
-                return r < 0 ? r : 0;
-
-        holder = malloc(sizeof(*holder));
         if (!holder) {
                 query_free(q);
                 return -ENOMEM;
         }
         *holder = q;
-        q->updates = json_is_true(json_object_get(parameters, "updates"));
-        return manager_get_snapshot(m, call, max_age, handler, holder_release, holder);
+        return manager_get_snapshot(q->manager, q->call, &q->want, handler, holder_release, holder);
+}
+
+static int query_start(struct manager *m, struct call *call, json_t *parameters, const struct listing *listing,
+                       snapshot_handler handler) {
+        struct query *q;
+        int r;
+
+        r = query_new(m, call, parameters, listing == &endpoints ? FILTER_ENDPOINTS : FILTER_ASSOCIATIONS, &q);
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+
+        q->listing = listing;
+        return query_wait(q, handler);
 }
 
 static int list_endpoints(struct call *call, json_t *parameters, void *userdata) {
-        return query_start(userdata, call, parameters, FILTER_ENDPOINTS, list_snapshot);
+        return query_start(userdata, call, parameters, &endpoints, list_snapshot);
 }
 
 static int list_associations(struct call *call, json_t *parameters, void *userdata) {
-        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, list_snapshot);
+        return query_start(userdata, call, parameters, &associations, list_snapshot);
+}
+
+static int list_namespaces(struct call *call, json_t *parameters, void *userdata) {
+        return query_start(userdata, call, parameters, &namespaces, list_snapshot);
 }
 
 static int counters_snapshot(struct call *call, struct snapshot *s, bool stale, void *userdata) {
-        struct query **holder = userdata;
+        struct query **holder = userdata, *q = *holder;
         json_t *reply;
 
-        if (!can_answer(*holder, s))
+        if (!can_list(q, s))
                 return 0;
-        if (!snapshot_head(s)->available)
-                return not_available(call, s);
 
-        reply = json_pack("{soso}", "counters", json_counters(s, NULL), "scan",
+        reply = json_pack("{soso}", "counters", json_counters(s, q->filter.has_netns ? &q->filter.netns : NULL), "scan",
                           json_scan(s, clock_usec(CLOCK_MONOTONIC), stale || table_failed(s, SOURCE_SNMP)));
-        if (reply && snapshot_head(s)->netns != 0)
-                (void) json_set_u64(reply, "netns", snapshot_head(s)->netns);
+        if (reply && q->filter.has_netns && q->filter.netns < NETNS_UNNAMED_MIN)
+                (void) json_set_u64(reply, "netns", q->filter.netns);
         return call_reply(call, reply);
 }
 
 static int get_counters(struct call *call, json_t *parameters, void *userdata) {
-        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, counters_snapshot);
+        return query_start(userdata, call, parameters, NULL, counters_snapshot);
 }
 
 static int monitor_snapshot(struct call *call, struct snapshot *s, bool stale, void *userdata) {
@@ -274,27 +412,167 @@ static int monitor_snapshot(struct call *call, struct snapshot *s, bool stale, v
 }
 
 static int monitor(struct call *call, json_t *parameters, void *userdata) {
-        return query_start(userdata, call, parameters, FILTER_ASSOCIATIONS, monitor_snapshot);
+        return query_start(userdata, call, parameters, NULL, monitor_snapshot);
 }
 
-static json_t *json_sources(const struct snapshot_head *head) {
+static json_t *json_source(const struct source_report *report, enum source source, unsigned off) {
+        static const struct source_report none = { .result = SOURCE_SKIPPED };
+        char time[TEXT_TIME_MAX], reason[sizeof(report->text)];
+        json_t *json;
+
+        snprintf(reason, sizeof(reason), "%s", report->text);
+        if ((off >> source) & 1)
+                snprintf(reason, sizeof(reason), "switched off by %s", config_off_by(source));
+        /* Of one that was in use until the last reload nothing is true any more. Our own namespace is always read. */
+        if ((off >> source) & 1 && source != SOURCE_NAMESPACES)
+                report = &none;
+        json = json_pack("{sssssIsIsIsIss*ss*}",
+                         "name", source_name(source),
+                         "result", source_result_name(report->result),
+                         "rows", (json_int_t) report->rows,
+                         "malformed", (json_int_t) report->malformed,
+                         "waiting", (json_int_t) report->waiting,
+                         "durationUs", (json_int_t) report->duration_usec,
+                         "lastRun", report->last_run > 0 ? text_time(report->last_run, time) : NULL,
+                         "reason", reason[0] != '\0' ? reason : NULL);
+        if (json && source == SOURCE_OPTIONS)
+                (void) json_set_u64(json, "holdMaxUs", report->hold_max_usec);
+        return json;
+}
+
+static json_t *json_sources(const struct manager *m, const struct snapshot_head *head) {
+        unsigned off = config_off(&m->config);
         json_t *sources = json_array();
 
-        for (size_t i = 0; i < _SOURCE_MAX; i++) {
-                const struct source_report *report = head->sources + i;
-                json_t *source = json_pack("{sssssIsIsI}",
-                                           "name", source_name((enum source) i),
-                                           "result", source_result_name(report->result),
-                                           "rows", (json_int_t) report->rows,
-                                           "malformed", (json_int_t) report->malformed,
-                                           "durationUs", (json_int_t) report->duration_usec);
-
-                if (source && report->text[0] != '\0')
-                        (void) json_object_set_new(source, "reason", json_string(report->text));
-                (void) json_array_append_new(sources, source);
-        }
+        for (size_t i = 0; i < _SOURCE_MAX; i++)
+                (void) json_array_append_new(sources, json_source(head->sources + i, (enum source) i, off));
 
         return sources;
+}
+
+/* How many of the snapshot's associations are asked for, and the last of them. */
+static uint32_t find_associations(const struct query *q, const struct snapshot *s, const struct association **ret) {
+        const struct association *a = snapshot_associations(s);
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < snapshot_head(s)->n_associations; i++)
+                if ((q->association_id == 0 || a[i].id == q->association_id) && filter_association(&q->filter, s, a + i)) {
+                        *ret = a + i;
+                        n++;
+                }
+
+        return n;
+}
+
+/* Why the statistics are not told. */
+static const char *statistics_reason(const struct query *q, const struct snapshot *s, const struct association *a) {
+        const struct statistics *found = &snapshot_head(s)->statistics;
+
+        if (a->id == 0)
+                return "it has no id yet";
+        if ((config_off(&q->manager->config) >> SOURCE_OPTIONS) & 1)
+                return "switched off by SocketOptions=no";
+        if (found->association_id != a->id || found->netns != a->netns)
+                return "the answer did not come in time";
+
+        switch (found->error) {
+        case 0:
+                return NULL;
+        case -ENODATA:
+                return "no process is known to have its socket";
+        case -EPERM:
+                return "other processes' sockets may not be asked (CAP_SYS_PTRACE)";
+        default:
+                /* It comes from a process that may have been taken over. */
+                return found->error < 0 && found->error > -4096 ? strerror(-found->error) : "it cannot be read";
+        }
+}
+
+static json_t *json_statistics(const struct query *q, const struct snapshot *s, const struct association *a) {
+        const struct statistics *found = &snapshot_head(s)->statistics;
+        const char *reason = statistics_reason(q, s, a);
+        char text[ADDRESS_TEXT_MAX];
+        json_t *json;
+
+        if (reason)
+                return json_pack("{ss}", "reason", reason);
+
+        json = json_pack("{ss*}", "maxRtoAddress",
+                         found->max_rto_path.family != 0 ? address_text(&found->max_rto_path, text) : NULL);
+        (void) json_set_u64(json, "maxRtoMs", found->max_rto);
+        return json;
+}
+
+static int reply_association(const struct query *q, const struct snapshot *s, const struct association *a, bool stale) {
+        return call_reply(q->call, json_pack("{sosososo*}", "association", json_association(s, a),
+                          "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), stale || table_failed(s, SOURCE_ASSOCS)),
+                          "sources", json_sources(q->manager, snapshot_head(s)),
+                          "statistics", q->statistics ? json_statistics(q, s, a) : NULL));
+}
+
+static int not_one(const struct query *q, uint32_t n) {
+        json_t *parameters;
+
+        if (n > 0)
+                return call_error(q->call, ERROR("AssociationAmbiguous"), json_pack("{sI}", "count", (json_int_t) n));
+
+        parameters = json_object();
+        if (q->association_id != 0)
+                (void) json_set_u64(parameters, "associationId", q->association_id);
+        return call_error(q->call, ERROR("AssociationNotFound"), parameters);
+}
+
+static bool is_wish(const struct scan_wish *wish, const struct association *a) {
+        return wish->id == a->id && wish->netns == a->netns;
+}
+
+/* Finds out by any snapshot which association is meant, then waits for the scan that was asked for that one; where the
+ * snapshot is too old to tell, for a new one first. Its deadline is when all of this must have come to an end. */
+static int association_snapshot(struct call *call, struct snapshot *s, bool stale, void *userdata) {
+        struct query **holder = userdata, *q = *holder;
+        bool last = !s || stale || snapshot_head(s)->started_monotonic >= q->not_before;
+        const struct association *a = NULL;
+        uint32_t n = 0;
+
+        (void) call;
+        if (last && !can_list(q, s))
+                return 0;
+        if (query_find_netns(q, s))
+                n = find_associations(q, s, &a);
+        if (last && n != 1)
+                return not_one(q, n);
+        if (last && (stale || a->id == 0 || is_wish(&q->want.wish, a) || (q->want.max_age_usec > 0 && !q->statistics)))
+                return reply_association(q, s, a, stale);
+
+        q->want.wish = n == 1 ? (struct scan_wish) { a->netns, a->id, q->statistics } : (struct scan_wish) {};
+        *holder = NULL;
+        return query_wait(q, association_snapshot);
+}
+
+static int get_association(struct call *call, json_t *parameters, void *userdata) {
+        json_t *id = json_object_get(parameters, "associationId");
+        struct manager *m = userdata;
+        struct query *q, **holder;
+        int r;
+
+        r = query_new(m, call, parameters, FILTER_ASSOCIATIONS, &q);
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        if (id && !json_is_null(id)) {
+                if (json_integer_value(id) < 1 || json_integer_value(id) > UINT32_MAX) {
+                        query_free(q);
+                        return call_invalid(call, "associationId");
+                }
+                q->association_id = (uint32_t) json_integer_value(id);
+        }
+        if (!m->current)
+                return query_wait(q, association_snapshot);
+
+        holder = &q;
+        r = association_snapshot(call, m->current, false, holder);
+        if (q)
+                query_free(q);
+        return r;
 }
 
 static json_t *json_complaints(const struct snapshot *s) {
@@ -339,11 +617,12 @@ static int set_look(json_t *status, const struct manager *m) {
         bool stale = m->asked != 0 && clock_usec(CLOCK_MONOTONIC) - m->asked > m->config.scan_timeout_usec;
         int r;
 
-        r = json_object_update_new(status, json_pack("{sbsIsIsoso}",
+        r = json_object_update_new(status, json_pack("{sbsIsIsIsoso}",
                 "sctpAvailable", head->available,
-                "endpoints", (json_int_t) head->n_endpoints,
+                "endpoints", (json_int_t) (m->current ? manager_count_listeners(m->current) : 0),
+                "namespaces", (json_int_t) head->n_namespaces,
                 "associations", (json_int_t) head->n_associations,
-                "sources", m->current ? json_sources(head) : json_array(),
+                "sources", m->current ? json_sources(m, head) : json_array(),
                 "complaints", m->current ? json_complaints(m->current) : json_array()));
         if (r >= 0 && !head->available)
                 r = json_object_set_new(status, "reason", json_string(head->reason));
@@ -353,6 +632,10 @@ static int set_look(json_t *status, const struct manager *m) {
                 r = json_set_u64(status, "netns", head->netns);
         if (r >= 0 && m->notice[0] != '\0')
                 r = json_object_set_new(status, "notice", json_string(m->notice));
+        if (r >= 0 && m->current)
+                r = json_set_u64(status, "cpuUs", head->cpu_usec);
+        if (r >= 0 && m->current)
+                r = json_set_u64(status, "dearCpuUs", head->dear_cpu_usec);
         if (r >= 0 && m->current)
                 r = json_object_set_new(status, "scan", json_scan(m->current, clock_usec(CLOCK_MONOTONIC), stale));
         return r;
@@ -375,6 +658,8 @@ int service_register(struct manager *m) {
         static const struct server_method_entry methods[] = {
                 { "ListEndpoints", list_endpoints, true },
                 { "ListAssociations", list_associations, true },
+                { "GetAssociation", get_association, false },
+                { "ListNamespaces", list_namespaces, true },
                 { "GetCounters", get_counters, false },
                 { "GetStatus", get_status, false },
                 { "Monitor", monitor, true },

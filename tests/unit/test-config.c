@@ -240,7 +240,7 @@ static void test_options(void **state) {
                 assert_int_equal(config_set(&c, name, "nonsense", message), -EINVAL);
                 n++;
         }
-        assert_int_equal(n, 5);
+        assert_int_equal(n, 10);
 }
 
 int main(void) {

@@ -130,18 +130,18 @@ static struct snapshot *make_snapshot(void) {
         struct path *p;
 
         assert_int_equal(builder_add_endpoint(&b, &e), 0);
-        *e = (struct endpoint) { .given = 1 << ENDPOINT_LOCAL_PORT, .local_port = 5062, .state = ENDPOINT_LISTENING };
+        *e = (struct endpoint) { .given = { 1 << ENDPOINT_LOCAL_PORT }, .local_port = 5062, .state = ENDPOINT_LISTENING };
         e->local = add_addresses(&b, "fd00::1", "10.0.1.1", false);
 
         assert_int_equal(builder_add_association(&b, &a), 0);
         *a = (struct association) {
-                .given = 1 << ASSOCIATION_LOCAL_PORT | 1 << ASSOCIATION_PEER_PORT,
+                .given = { 1 << ASSOCIATION_LOCAL_PORT | 1 << ASSOCIATION_PEER_PORT },
                 .netns = 4026531840, .local_port = 7, .peer_port = 9,
         };
         assert_int_equal(builder_add_association(&b, &a), 0);
         *a = (struct association) {
-                .given = 1 << ASSOCIATION_ID | 1 << ASSOCIATION_LOCAL_PORT | 1 << ASSOCIATION_PEER_PORT |
-                        1 << ASSOCIATION_NETNS | 1 << ASSOCIATION_STATE,
+                .given = { 1 << ASSOCIATION_ID | 1 << ASSOCIATION_LOCAL_PORT | 1 << ASSOCIATION_PEER_PORT |
+                           1 << ASSOCIATION_NETNS | 1 << ASSOCIATION_STATE },
                 .netns = 4026531840, .id = 5, .local_port = 39780, .peer_port = 5062, .state = ASSOCIATION_ESTABLISHED,
                 .paths = { .count = 2 },
         };

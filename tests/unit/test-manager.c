@@ -123,7 +123,7 @@ static int teardown(void **state) {
 }
 
 static uint64_t wait_for_request(const struct world *w) {
-        struct request q;
+        struct scanner_request q;
 
         assert_int_equal(recv(w->scanner.fd, &q, sizeof(q), 0), sizeof(q));
         return q.serial;
@@ -158,7 +158,7 @@ static struct snapshot *made_up(uint64_t serial, unsigned first, unsigned n, uns
                 path->address = (struct address) { .family = AF_INET, .primary = 1, .bytes = { 10, 1, (uint8_t) (i >> 8), (uint8_t) i } };
                 assert_int_equal(builder_add_association(&b, &a), 0);
                 a->id = i + 1;
-                a->given = UINT64_C(1) << ASSOCIATION_ID | UINT64_C(1) << ASSOCIATION_STATE |
+                a->given[0] = UINT64_C(1) << ASSOCIATION_ID | UINT64_C(1) << ASSOCIATION_STATE |
                         UINT64_C(1) << ASSOCIATION_LOCAL_PORT | UINT64_C(1) << ASSOCIATION_PEER_PORT;
                 a->state = down && i % down == 0 ? ASSOCIATION_SHUTDOWN_PENDING : ASSOCIATION_ESTABLISHED;
                 a->local_port = 5000;

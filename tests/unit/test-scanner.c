@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "../../daemon/scanner.h"
@@ -65,15 +66,18 @@ static void test_has_only_what_it_needs(void **state) {
 
         /* The snapshot it starts from stays whole: its number must not be another file's when it is let go. */
         n = descriptors(pid, "sctpmon-snapshot", &matching);
-        assert_true(n <= 5);
+        /* Besides: its own namespace, and what is mounted. */
+        assert_true(n <= 7);
         assert_int_equal(matching, 1);
 
         for (uint64_t serial = 7; serial < 10; serial++) {
-                assert_int_equal(scanner_ask(fd, serial), 0);
+                struct scanner_request q = { .serial = serial };
+
+                assert_int_equal(scanner_ask(fd, &q), 0);
                 assert_true(receive(fd) == serial);
         }
         /* It answers before it lets go of the scan before. */
-        for (unsigned i = 0; descriptors(pid, "sctpmon-snapshot", &matching) > 5 && i < 10000; i++)
+        for (unsigned i = 0; descriptors(pid, "sctpmon-snapshot", &matching) > 7 && i < 10000; i++)
                 (void) usleep(1000);
         assert_int_equal(matching, 1);
 
@@ -85,9 +89,81 @@ static void test_has_only_what_it_needs(void **state) {
         snapshot_unref(previous);
 }
 
+/* A line of /proc/PID/status, as a number. */
+static uint64_t status_of(pid_t pid, const char *name, int base) {
+        char path[64], line[256];
+        uint64_t value = UINT64_MAX;
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        f = fopen(path, "re");
+        assert_non_null(f);
+        while (fgets(line, sizeof(line), f))
+                if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+                        value = strtoull(line + strlen(name) + 1, NULL, base);
+        (void) fclose(f);
+        return value;
+}
+
+static void test_keeps_its_capabilities_only(void **state) {
+        static const uint64_t kept = UINT64_C(1) << 2 | UINT64_C(1) << 12 | UINT64_C(1) << 19 | UINT64_C(1) << 21;
+        struct scanner_request q = { .serial = 1 };
+        uint64_t ours;
+        pid_t pid;
+        int fd;
+
+        (void) state;
+        ours = status_of(getpid(), "CapPrm", 16);
+        assert_int_equal(scanner_start(NULL, &pid, &fd), 0);
+        /* It has answered: it is at work. */
+        assert_int_equal(scanner_ask(fd, &q), 0);
+        (void) receive(fd);
+        assert_true(status_of(pid, "CapPrm", 16) == (ours & kept));
+        assert_true(status_of(pid, "CapEff", 16) == (ours & kept));
+        assert_true(status_of(pid, "CapInh", 16) == 0);
+        assert_true(status_of(pid, "CapAmb", 16) == 0);
+        assert_true(status_of(pid, "NoNewPrivs", 10) == 1);
+        (void) close(fd);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* A server that was taken over gets nothing out of it but its end. */
+static void test_refuses_unsound_requests(void **state) {
+        const struct scanner_request good = {
+                .serial = 1, .dear_usec = SCANNER_DEAR_USEC_MAX, .off = (1u << _SOURCE_MAX) - 1, .new_only = 1,
+                .wish_netns = UINT64_MAX, .wish_id = UINT32_MAX, .wish_statistics = 1,
+        };
+
+        (void) state;
+        for (unsigned i = 0; i < 8; i++) {
+                struct scanner_request q = good;
+                size_t size = sizeof(q);
+                int fd, status;
+                pid_t pid;
+
+                q.serial -= i == 1;
+                q.dear_usec += i == 2;
+                q.off += i == 3;
+                q.new_only += i == 4;
+                q.wish_statistics += i == 5;
+                q.reserved[5] = i == 6;
+                size -= i == 7;
+                assert_int_equal(scanner_start(NULL, &pid, &fd), 0);
+                assert_int_equal(send(fd, &q, size, 0), size);
+                if (i == 0)
+                        (void) receive(fd);
+                (void) shutdown(fd, SHUT_WR);
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                assert_true(WIFEXITED(status) && WEXITSTATUS(status) == (i > 0));
+                (void) close(fd);
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_has_only_what_it_needs),
+                cmocka_unit_test(test_keeps_its_capabilities_only),
+                cmocka_unit_test(test_refuses_unsound_requests),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

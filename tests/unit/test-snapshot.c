@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "builder.h"
+#include "impaired.h"
 #include "layout.h"
 #include "proc.h"
 
@@ -12,13 +13,23 @@ static struct snapshot *sample(void) {
         size_t length;
         _cleanup_free_ char *eps = test_data("6.1/healthy.ns_b.eps", &length), *assocs = NULL, *snmp = NULL;
         struct snapshot *s = NULL;
+        struct process *process;
         struct builder b = {};
+        struct netns *netns;
 
+        for (uint32_t i = 0; i < 2; i++) {
+                assert_int_equal(builder_add_netns(&b, &netns), 0);
+                *netns = (struct netns) { .netns = 5 + i };
+                assert_int_equal(builder_add_process(&b, &process), 0);
+                *process = (struct process) { .pid = 100 + i };
+                assert_int_equal(builder_add_owner(&b, i), 0);
+        }
         assert_int_equal(proc_read_eps(&b, 5, eps, length), 0);
         assocs = test_data("6.1/healthy.ns_b.assocs", &length);
         assert_int_equal(proc_read_assocs(&b, 5, false, assocs, length), 0);
         snmp = test_data("6.1/healthy.ns_b.snmp", &length);
         assert_int_equal(proc_read_snmp(&b, 5, snmp, length), 0);
+        b.associations[0].owners = (struct range) { 0, 2 };
         builder_complain(&b, SOURCE_EPS, 1, "for the test");
         b.head.serial = 17;
         assert_int_equal(builder_finish(&b, &s), 0);
@@ -70,6 +81,8 @@ static void test_unsound(void **state) {
         struct snapshot_head *h = (struct snapshot_head *) copy;
         struct association *a;
         struct endpoint *e;
+        struct process *o;
+        struct netns *n;
         struct path *p;
         struct address *x;
 
@@ -81,6 +94,8 @@ static void test_unsound(void **state) {
                 e = (struct endpoint *) (copy + h->endpoints);  \
                 p = (struct path *) (copy + h->paths);          \
                 x = (struct address *) (copy + h->addresses);   \
+                n = (struct netns *) (copy + h->namespaces);    \
+                o = (struct process *) (copy + h->processes);   \
                 statement;                                      \
                 assert_int_equal(map(copy, size, &t), -EBADMSG);\
         } while (0)
@@ -105,12 +120,35 @@ static void test_unsound(void **state) {
         REFUSED(a[3].state = -1);
         REFUSED(a[3].style = 9);
         REFUSED(a[3].socket_state = -7);
-        REFUSED(a[3].given |= UINT64_C(1) << 63);
+        REFUSED(a[3].given[0] |= UINT64_C(1) << 63);
+        REFUSED(a[3].given[1] |= UINT64_C(1) << 63);
+        REFUSED(FIELD_GIVE(a + 3, ASSOCIATION_ATTACHMENT); a[3].attachment = _ATTACHMENT_MAX);
+        REFUSED(a[3].impaired = 1u << _IMPAIRMENT_MAX);
+        REFUSED(a[3].detail.original.family = 77);
+        REFUSED(a[3].owners.count = 1);
+        REFUSED(e[1].owners.first = 1);
+        REFUSED(e[1].forwards_to.family = 77);
+        REFUSED(((uint32_t *) (copy + h->owners))[0] = h->n_processes);
+        REFUSED(h->n_owners = UINT32_MAX);
+        REFUSED(h->n_namespaces = UINT32_MAX);
+        REFUSED(h->processes += 8);
+        REFUSED(n[1].netns = n[0].netns);
+        REFUSED(memset(n[0].name, 'x', sizeof(n[0].name)));
+        REFUSED(memset(n[0].container, 'x', sizeof(n[0].container)));
+        REFUSED(memset(n[1].error, 'x', sizeof(n[1].error)));
+        REFUSED(o[1].pid = o[0].pid);
+        REFUSED(memset(o[0].command, 'x', sizeof(o[0].command)));
+        REFUSED(memset(o[0].unit, 'x', sizeof(o[0].unit)));
+        REFUSED(memset(o[0].runtime, 'x', sizeof(o[0].runtime)));
+        REFUSED(memset(o[0].container_id, 'x', sizeof(o[0].container_id)));
+        REFUSED(memset(o[1].container, 'x', sizeof(o[1].container)));
+        REFUSED(memset(o[1].pod, 'x', sizeof(o[1].pod)));
+        REFUSED(h->statistics.max_rto_path.family = 77);
         REFUSED(a[3].local.first--);
         REFUSED(a[3].paths = a[2].paths);
         REFUSED(e[1].local.count = 1000);
         REFUSED(e[1].state = 99);
-        REFUSED(p[2].given |= UINT64_C(1) << PATH_STATE; p[2].state = -1);
+        REFUSED(FIELD_GIVE(p + 2, PATH_STATE); p[2].state = -1);
         REFUSED(p[2].address.family = 0);
         REFUSED(x[4].family = 77);
         REFUSED(memset(copy + h->counters, 'x', sizeof(((struct counter *) NULL)->name)));
@@ -118,11 +156,13 @@ static void test_unsound(void **state) {
         (void) e;
         (void) p;
         (void) x;
+        (void) n;
+        (void) o;
 
         /* Not given, so never looked at. */
         memcpy(copy, snapshot_head(s), size);
         a = (struct association *) (copy + h->associations);
-        a->given &= ~(UINT64_C(1) << ASSOCIATION_STATE);
+        FIELD_TAKE_BACK(a, ASSOCIATION_STATE);
         a->state = -1;
         assert_int_equal(map(copy, size, &t), 0);
         snapshot_unref(t);
@@ -130,6 +170,25 @@ static void test_unsound(void **state) {
         /* Cut short, or longer than it says. */
         assert_int_equal(map(snapshot_head(s), size - 8, &t), -EBADMSG);
         assert_int_equal(map(snapshot_head(s), sizeof(*h) - 1, &t), -EBADMSG);
+        snapshot_unref(s);
+}
+
+static void test_namespaces_and_owners(void **state) {
+        struct snapshot *s = sample();
+        const struct association *a = NULL;
+
+        (void) state;
+        assert_null(snapshot_netns(s, 4));
+        assert_int_equal(snapshot_netns(s, 5)->netns, 5);
+        assert_int_equal(snapshot_netns(s, 6)->netns, 6);
+        assert_null(snapshot_netns(s, 7));
+        for (uint32_t i = 0; i < snapshot_head(s)->n_associations; i++)
+                if (snapshot_associations(s)[i].owners.count > 0)
+                        a = snapshot_associations(s) + i;
+        assert_non_null(a);
+        assert_int_equal(a->owners.count, 2);
+        for (uint32_t i = 0; i < 2; i++)
+                assert_int_equal(snapshot_processes(s)[snapshot_owners(s, a->owners)[i]].pid, 100 + i);
         snapshot_unref(s);
 }
 
@@ -168,6 +227,8 @@ static void test_maxima(void **state) {
         struct endpoint *e;
         struct counter *c;
         struct address *x;
+        struct process *o;
+        struct netns *n;
         struct path *p;
 
         (void) state;
@@ -175,6 +236,12 @@ static void test_maxima(void **state) {
                 assert_int_equal(builder_add_counter(&b, &c), 0);
         assert_int_equal(builder_add_counter(&b, &c), -E2BIG);
 
+        b.n_namespaces = SNAPSHOT_NAMESPACES_MAX;
+        b.n_processes = SNAPSHOT_PROCESSES_MAX;
+        b.n_owners = SNAPSHOT_OWNERS_MAX;
+        assert_int_equal(builder_add_netns(&b, &n), -E2BIG);
+        assert_int_equal(builder_add_process(&b, &o), -E2BIG);
+        assert_int_equal(builder_add_owner(&b, 0), -E2BIG);
         b.n_endpoints = SNAPSHOT_ENDPOINTS_MAX;
         b.n_associations = SNAPSHOT_ASSOCIATIONS_MAX;
         b.n_paths = SNAPSHOT_PATHS_MAX;
@@ -203,6 +270,7 @@ int main(void) {
                 cmocka_unit_test(test_goes_to_another_process),
                 cmocka_unit_test(test_seals_are_asked_for),
                 cmocka_unit_test(test_unsound),
+                cmocka_unit_test(test_namespaces_and_owners),
                 cmocka_unit_test(test_saved_and_loaded),
                 cmocka_unit_test(test_maxima),
                 cmocka_unit_test(test_empty),
