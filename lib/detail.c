@@ -55,6 +55,20 @@ static void fail_report(struct source_report *report, int error, const char *tex
         snprintf(report->text, sizeof(report->text), "%s", text ?: strerror(-error));
 }
 
+/* Where there was nothing to do the last run is the one before. */
+static void end_report(struct detail *d, enum source source, uint64_t start) {
+        struct source_report *report = d->builder->head.sources + source;
+        const struct snapshot *previous = d->options->previous;
+        uint64_t hold = report->hold_max_usec;
+
+        report->duration_usec = clock_usec(CLOCK_MONOTONIC) - start;
+        if (report->result == SOURCE_READ && report->rows == 0 && report->waiting == 0 && previous &&
+            snapshot_head(previous)->sources[source].result == SOURCE_READ) {
+                *report = snapshot_head(previous)->sources[source];
+                report->hold_max_usec = hold;
+        }
+}
+
 /* sock_diag */
 
 static struct netns_place *place_of(struct detail *d, uint64_t netns) {
@@ -135,6 +149,10 @@ static void ask_diag_all(struct detail *d, uint64_t end) {
         }
         if (!over && !d->options->new_only)
                 ask_diag_in_turn(d, end);
+        if (report->rows > 0)
+                report->last_run = d->builder->head.started_realtime;
+        else if (report->result == SOURCE_SKIPPED && report->waiting == 0)
+                keep_report(d, SOURCE_SOCK_DIAG);
 }
 
 /* Socket options */
@@ -313,7 +331,7 @@ static int ask_options_all(struct detail *d, uint64_t end) {
         if (report->result != SOURCE_FAILED && !d->options->new_only && report->waiting == 0)
                 ask_options_from(d, rows, n, first_socket(d, rows, n), false, end);
 
-        report->duration_usec = clock_usec(CLOCK_MONOTONIC) - start;
+        end_report(d, SOURCE_OPTIONS, start);
         return 0;
 }
 
