@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "idl.h"
+#include "impaired.h"
 #include "interface.h"
 #include "json.h"
 #include "proc.h"
@@ -66,7 +67,7 @@ static void test_association(void **state) {
 
         (void) state;
         assert_text(json_association(s, snapshot_associations(s)),
-                    "{\"associationId\":5,\"heartbeatIntervalMs\":2000,\"inStreams\":10,\"initRetransmissions\":0,"
+                    "{\"associationId\":5,\"attachment\":\"socket\",\"heartbeatIntervalMs\":2000,\"inStreams\":10,\"initRetransmissions\":0,"
                     "\"inode\":11205,\"localAddresses\":[\"10.0.1.2\"],\"localPort\":5001,\"maxRetransmissions\":20,"
                     "\"netns\":4026531840,\"outStreams\":10,"
                     "\"paths\":[{\"address\":\"10.0.1.1\",\"primary\":true}],\"peerAddresses\":[\"10.0.1.1\"],"
@@ -104,54 +105,158 @@ static void test_ticks(void **state) {
         }
 }
 
+static unsigned give_all(uint64_t *given, const struct field *fields, size_t n) {
+        unsigned named = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (fields[i].name) {
+                        given[i / 64] |= UINT64_C(1) << (i % 64);
+                        named++;
+                }
+
+        return named;
+}
+
 /* Every field there is, and none of them. */
 static void test_all_and_nothing(void **state) {
+        static const struct address here = { .family = 2, .bytes = { 10, 0, 0, 1 } };
+        unsigned of_endpoints = 0, of_associations = 0, of_paths = 0;
         struct association *a;
-        struct snapshot *s;
         struct builder b = {};
+        struct process *o;
+        struct snapshot *s;
         struct endpoint *e;
+        struct netns *n;
         struct path *p;
 
         (void) state;
         b.head.hz = 250;
+        assert_int_equal(builder_add_netns(&b, &n), 0);
+        *n = (struct netns) { .netns = 1, .pid = 9, .name = "blue", .container = "web", .error = "why" };
+        assert_int_equal(builder_add_process(&b, &o), 0);
+        *o = (struct process) {
+                .pid = 9, .command = "m3ua", .unit = "m3ua.service", .runtime = "docker",
+                .container_id = "0123456789ab", .container = "web", .pod = "some",
+        };
         for (unsigned i = 0; i < 2; i++) {
                 assert_int_equal(builder_add_endpoint(&b, &e), 0);
                 e->inode = i;
-                e->given = i ? (UINT64_C(1) << _ENDPOINT_FIELD_MAX) - 1 : 0;
                 assert_int_equal(builder_add_path(&b, &p), 0);
                 p->address.family = 2;
-                p->given = i ? (UINT64_C(1) << _PATH_FIELD_MAX) - 1 : 0;
                 assert_int_equal(builder_add_association(&b, &a), 0);
                 a->id = i;
-                a->given = i ? (UINT64_C(1) << _ASSOCIATION_FIELD_MAX) - 1 :
-                        UINT64_C(1) << ASSOCIATION_LOCAL_PORT | UINT64_C(1) << ASSOCIATION_PEER_PORT;
                 a->paths = (struct range) { i, 1 };
+                if (i == 0) {
+                        FIELD_GIVE(e, ENDPOINT_LOCAL_PORT);
+                        FIELD_GIVE(a, ASSOCIATION_LOCAL_PORT);
+                        FIELD_GIVE(a, ASSOCIATION_PEER_PORT);
+                        continue;
+                }
+                of_endpoints = give_all(e->given, endpoint_fields, _ENDPOINT_FIELD_MAX);
+                of_associations = give_all(a->given, association_fields, _ASSOCIATION_FIELD_MAX);
+                of_paths = give_all(p->given, path_fields, _PATH_FIELD_MAX);
+                e->netns = a->netns = 1;
+                e->forwards_to = a->detail.original = here;
+                e->forwards_to_port = 7;
+                a->impairment_known = 1;
+                a->impaired = (1u << _IMPAIRMENT_MAX) - 1;
+                a->detail.peer_capabilities = (1u << _CAPABILITY_MAX) - 1;
+                p->address.primary = 1;
+                assert_int_equal(builder_add_owner(&b, 0), 0);
+                e->owners = (struct range) { 0, 1 };
+                assert_int_equal(builder_add_owner(&b, 0), 0);
+                a->owners = (struct range) { 1, 1 };
         }
-        b.endpoints[0].given |= UINT64_C(1) << ENDPOINT_LOCAL_PORT;
         assert_int_equal(builder_finish(&b, &s), 0);
         builder_done(&b);
 
         for (uint32_t i = 0; i < 2; i++) {
+                /* Both are sorted by namespace. */
                 json_t *association = json_association(s, snapshot_associations(s) + i);
+                json_t *endpoint = json_endpoint(s, snapshot_endpoints(s) + i);
+                json_t *path = json_array_get(json_object_get(association, "paths"), 0);
 
-                assert_int_equal(json_object_size(association), i ? _ASSOCIATION_FIELD_MAX + 3 : 2 + 3);
+                /* Addresses and paths; and what no table of fields has. */
+                assert_int_equal(json_object_size(association), i ? of_associations + 3 + 7 : 2 + 3);
+                assert_int_equal(json_object_size(endpoint), i ? of_endpoints + 1 + 5 : 1 + 1);
+                assert_int_equal(json_object_size(path), i ? of_paths + 2 : 2);
+                if (i == 1) {
+                        assert_int_equal(json_array_size(json_object_get(association, "impairedReasons")),
+                                         _IMPAIRMENT_MAX);
+                        assert_int_equal(json_array_size(json_object_get(association, "peerCapabilities")),
+                                         _CAPABILITY_MAX);
+                        assert_string_equal(json_string_value(json_object_get(association, "container")), "web");
+                        assert_string_equal(json_string_value(json_object_get(endpoint, "netnsName")), "blue");
+                }
                 assert_output("ListAssociations", "association", association);
-                assert_output("ListEndpoints", "endpoint", json_endpoint(s, snapshot_endpoints(s) + i));
+                assert_output("ListEndpoints", "endpoint", endpoint);
         }
+        assert_output("ListNamespaces", "namespace", json_netns(snapshot_namespaces(s)));
         snapshot_unref(s);
+}
+
+static void test_owner_and_namespace(void **state) {
+        struct process bare = { .pid = 4 };
+        struct netns n = { .netns = NETNS_UNNAMED_MIN, .own = 1, .has_sctp = 1, .endpoints = 2, .associations = 3 };
+        struct process full = {
+                .pid = 9, .uid = 4294967294, .command = "a\"b", .unit = "m3ua.service", .runtime = "docker",
+                .container_id = "0123456789ab", .container = "web", .pod = "some",
+        };
+
+        (void) state;
+        assert_text(json_owner(&bare), "{\"pid\":4,\"uid\":0}");
+        assert_text(json_owner(&full),
+                    "{\"command\":\"a\\\"b\",\"container\":\"web\",\"containerId\":\"0123456789ab\",\"pid\":9,"
+                    "\"pod\":\"some\",\"runtime\":\"docker\",\"uid\":4294967294,\"unit\":\"m3ua.service\"}");
+        /* A number of ours that stands for none is nobody's to see. */
+        assert_text(json_netns(&n), "{\"associations\":3,\"endpoints\":2,\"own\":true,\"sctpAvailable\":true}");
+}
+
+/* The text may be a taken-over scanner's. */
+static void test_texts_that_are_none(void **state) {
+        struct process p = { .pid = 1, .command = "\x1b[2J\xff\n", .unit = "\xe2\x80\xae" };
+
+        (void) state;
+        assert_text(json_owner(&p), "{\"command\":\"?[2J??\",\"pid\":1,\"uid\":0,\"unit\":\"???\"}");
 }
 
 static void test_scan_and_counters(void **state) {
         struct snapshot *s = sample(250);
-        json_t *counters = json_counters(s);
+        uint64_t netns = 4026531840;
+        json_t *counters = json_counters(s, NULL);
 
         (void) state;
         assert_int_equal(json_object_size(counters), 32);
         assert_int_equal(json_integer_value(json_object_get(counters, "SctpPassiveEstabs")), 8);
         json_decref(counters);
+        counters = json_counters(s, &netns);
+        assert_int_equal(json_object_size(counters), 32);
+        json_decref(counters);
+        netns++;
+        assert_text(json_counters(s, &netns), "{}");
         assert_text(json_scan(s, 5 * USEC_PER_SEC + 1500000, true),
-                    "{\"ageMs\":1500,\"durationUs\":4321,\"serial\":3,\"stale\":true,\"startedAt\":\"2026-01-31T12:00:00.123Z\"}");
+                    "{\"ageMs\":1500,\"durationUs\":4321,\"serial\":3,\"stale\":true,"
+                    "\"startedAt\":\"2026-01-31T12:00:00.123Z\"}");
         assert_output("ListEndpoints", "scan", json_scan(s, 0, false));
+        snapshot_unref(s);
+}
+
+/* Of several namespaces the sums. */
+static void test_sums_of_counters(void **state) {
+        struct snapshot *s = NULL;
+        struct builder b = {};
+        struct counter *c;
+        uint64_t netns = 6;
+
+        (void) state;
+        for (unsigned i = 0; i < 3; i++) {
+                assert_int_equal(builder_add_counter(&b, &c), 0);
+                *c = (struct counter) { .name = "SctpAborteds", .value = 10 + i, .netns = 5 + i };
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        assert_text(json_counters(s, NULL), "{\"SctpAborteds\":33}");
+        assert_text(json_counters(s, &netns), "{\"SctpAborteds\":11}");
         snapshot_unref(s);
 }
 
@@ -195,7 +300,10 @@ int main(void) {
                 cmocka_unit_test(test_association),
                 cmocka_unit_test(test_ticks),
                 cmocka_unit_test(test_all_and_nothing),
+                cmocka_unit_test(test_owner_and_namespace),
+                cmocka_unit_test(test_texts_that_are_none),
                 cmocka_unit_test(test_scan_and_counters),
+                cmocka_unit_test(test_sums_of_counters),
                 cmocka_unit_test(test_change),
                 cmocka_unit_test(test_large_numbers),
         };
