@@ -51,18 +51,22 @@ static bool wants(const struct monitor *m, const struct change *c) {
                 filter_endpoint(&m->filter, c->snapshot, c->endpoint);
 }
 
-static json_t *reply_to(const struct change *c) {
-        if (c->type == CHANGE_FIGURES)
-                return json_pack("{so}", "association", json_association(c->snapshot, c->association));
-
-        return json_pack("{so}", "change", json_change(c));
-}
-
 /* NULL when out of memory. Takes the reply over. */
 static struct message *message_of(json_t *reply) {
         struct message *m = NULL;
 
         return reply && message_new(reply, &m) >= 0 ? m : NULL;
+}
+
+static struct message *message_about(const struct change *c) {
+        _cleanup_(buffer_done) struct buffer text = {};
+        struct message *m = NULL;
+
+        if (c->type != CHANGE_FIGURES)
+                return message_of(json_pack("{so}", "change", json_change(c)));
+
+        json_write_association(&text, c->snapshot, c->association);
+        return message_new_text("association", &text, &m) >= 0 ? m : NULL;
 }
 
 /* `message` is NULL if there was no memory for it. */
@@ -77,7 +81,7 @@ static int tell_one(const struct change *c, void *userdata) {
         struct monitor *m = userdata;
 
         if (wants(m, c)) {
-                message = message_of(reply_to(c));
+                message = message_about(c);
                 notify(m, message);
         }
         return 0;
@@ -108,6 +112,7 @@ static int go_live(struct monitor *m) {
 static int next(struct call *call, void *userdata) {
         struct monitor *m = userdata;
         const struct snapshot *s = m->hold.snapshot;
+        _cleanup_(buffer_done) struct buffer text = {};
         int r;
 
         while (m->position < snapshot_head(s)->n_associations) {
@@ -115,7 +120,8 @@ static int next(struct call *call, void *userdata) {
 
                 if (!filter_association(&m->filter, s, a))
                         continue;
-                r = call_notify(call, json_pack("{so}", "association", json_association(s, a)));
+                json_write_association(&text, s, a);
+                r = call_notify_text(call, "association", &text);
                 return r < 0 ? r : 1;
         }
 
@@ -167,7 +173,7 @@ static int tell_all(const struct change *c, void *userdata) {
                 if (m->listing || !wants(m, c))
                         continue;
                 if (!message)
-                        message = message_of(reply_to(c));
+                        message = message_about(c);
                 notify(m, message);
         }
 

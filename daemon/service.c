@@ -228,7 +228,7 @@ struct listing {
         enum source source;
         uint32_t (*count)(const struct snapshot_head *head);
         bool (*wants)(const struct query *q, uint32_t row);
-        json_t *(*row)(const struct snapshot *s, uint32_t row);
+        void (*write)(struct buffer *b, const struct snapshot *s, uint32_t row);
 };
 
 static uint32_t count_endpoints(const struct snapshot_head *head) {
@@ -241,8 +241,8 @@ static bool wants_endpoint(const struct query *q, uint32_t row) {
         return (q->all || !e->unlisted) && filter_endpoint(&q->filter, q->hold.snapshot, e);
 }
 
-static json_t *endpoint_row(const struct snapshot *s, uint32_t row) {
-        return json_endpoint(s, snapshot_endpoints(s) + row);
+static void write_endpoint(struct buffer *b, const struct snapshot *s, uint32_t row) {
+        json_write_endpoint(b, s, snapshot_endpoints(s) + row);
 }
 
 static uint32_t count_associations(const struct snapshot_head *head) {
@@ -253,8 +253,8 @@ static bool wants_association(const struct query *q, uint32_t row) {
         return filter_association(&q->filter, q->hold.snapshot, snapshot_associations(q->hold.snapshot) + row);
 }
 
-static json_t *association_row(const struct snapshot *s, uint32_t row) {
-        return json_association(s, snapshot_associations(s) + row);
+static void write_association(struct buffer *b, const struct snapshot *s, uint32_t row) {
+        json_write_association(b, s, snapshot_associations(s) + row);
 }
 
 static uint32_t count_namespaces(const struct snapshot_head *head) {
@@ -267,18 +267,18 @@ static bool wants_namespace(const struct query *q, uint32_t row) {
         return true;
 }
 
-static json_t *namespace_row(const struct snapshot *s, uint32_t row) {
-        return json_netns(snapshot_namespaces(s) + row);
+static void write_namespace(struct buffer *b, const struct snapshot *s, uint32_t row) {
+        json_write_netns(b, snapshot_namespaces(s) + row);
 }
 
 static const struct listing endpoints = {
-        "endpoint", SOURCE_EPS, count_endpoints, wants_endpoint, endpoint_row,
+        "endpoint", SOURCE_EPS, count_endpoints, wants_endpoint, write_endpoint,
 };
 static const struct listing associations = {
-        "association", SOURCE_ASSOCS, count_associations, wants_association, association_row,
+        "association", SOURCE_ASSOCS, count_associations, wants_association, write_association,
 };
 static const struct listing namespaces = {
-        "namespace", SOURCE_NAMESPACES, count_namespaces, wants_namespace, namespace_row,
+        "namespace", SOURCE_NAMESPACES, count_namespaces, wants_namespace, write_namespace,
 };
 
 /* Of the rows asked for, those not sent yet. */
@@ -303,6 +303,7 @@ static int list_next(struct call *call, void *userdata) {
         struct query *q = userdata;
         const struct snapshot *s = q->hold.snapshot;
         uint32_t n = q->listing->count(snapshot_head(s));
+        _cleanup_(buffer_done) struct buffer text = {};
         int r;
 
         while (q->position < n) {
@@ -310,7 +311,8 @@ static int list_next(struct call *call, void *userdata) {
 
                 if (!q->listing->wants(q, row))
                         continue;
-                r = call_notify(call, json_pack("{so}", q->listing->member, q->listing->row(s, row)));
+                q->listing->write(&text, s, row);
+                r = call_notify_text(call, q->listing->member, &text);
                 return r < 0 ? r : 1;
         }
 
