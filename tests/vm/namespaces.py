@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import os
-import resource
 from pathlib import Path
 
 NEW_NETWORK = 0x40000000
@@ -98,17 +97,6 @@ def inode(path="/proc/thread-self/ns/net"):
 
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
-
-
-def cpu_usec(function):
-    """What it takes, the kernel's part included."""
-    def now():
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return (usage.ru_utime + usage.ru_stime) * 1e6
-
-    start = now()
-    function()
-    return round(now() - start)
 
 
 def install(machine):
