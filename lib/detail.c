@@ -461,9 +461,27 @@ struct pids {
         size_t n, allocated;
 };
 
+/* Who has a socket, be it in the tables or not. */
+static size_t find_owners(const struct owner_table *owners, uint64_t inode, const struct owner **ret) {
+        size_t n = owner_table_get(owners, inode, ret), n_strays;
+        const struct owner *strays;
+
+        if (n > 0 || inode == 0)
+                return n;
+        strays = owner_table_strays(owners, &n_strays);
+        for (size_t i = 0; i < n_strays; i++)
+                if (strays[i].inode == inode) {
+                        if (n == 0)
+                                *ret = strays + i;
+                        n++;
+                }
+
+        return n;
+}
+
 static int pids_add(struct pids *p, uint64_t inode, const struct owner_table *owners) {
         const struct owner *o;
-        size_t n = owner_table_get(owners, inode, &o);
+        size_t n = find_owners(owners, inode, &o);
 
         for (size_t i = 0; i < n; i++) {
                 if (p->n > 0 && p->pids[p->n - 1] == o[i].pid)
@@ -513,7 +531,7 @@ static int add_processes(struct detail *d, struct pids *p) {
 static int set_owners(struct detail *d, const struct pids *p, uint64_t inode, struct range *ret) {
         struct range range = { (uint32_t) d->builder->n_owners, 0 };
         const struct owner *o;
-        size_t n = owner_table_get(d->owners, inode, &o);
+        size_t n = find_owners(d->owners, inode, &o);
 
         for (size_t i = 0; i < n && range.count < SNAPSHOT_ROW_MAX; i++) {
                 const pid_t *at = p->n == 0 || (i > 0 && o[i - 1].pid == o[i].pid) ? NULL :
