@@ -210,6 +210,117 @@ static void test_without_sctp(void **state) {
         snapshot_unref(none);
 }
 
+/* One association and one listener in each of the namespaces, whose generations are these (0: it is not there). */
+static struct snapshot *places(const uint64_t *generations, size_t n, enum source_result watched) {
+        struct snapshot *s = NULL;
+        struct builder b = {};
+
+        b.head.available = true;
+        b.head.sources[SOURCE_NAMESPACES].result = watched;
+        for (size_t i = 0; i < n; i++) {
+                struct association *a;
+                struct endpoint *e;
+                struct netns *netns;
+
+                if (generations[i] == 0)
+                        continue;
+                assert_int_equal(builder_add_netns(&b, &netns), 0);
+                *netns = (struct netns) { .netns = i + 1, .generation = generations[i] };
+                if (generations[i] == UINT64_MAX) {
+                        strcpy(netns->error, "no way in");
+                        continue;
+                }
+                assert_int_equal(builder_add_endpoint(&b, &e), 0);
+                *e = (struct endpoint) { .netns = i + 1, .inode = 70 + i, .local_port = (uint16_t) (50 + i) };
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                *a = (struct association) { .netns = i + 1, .id = 7, .local_port = (uint16_t) (50 + i),
+                                            .state = ASSOCIATION_ESTABLISHED };
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+static int tell_certainty(const struct change *c, void *userdata) {
+        struct told *t = userdata;
+        size_t n;
+
+        (void) tell(c, userdata);
+        n = strlen(t->text);
+        snprintf(t->text + n - 1, sizeof(t->text) - n + 1, " %s\n", certainty_name(c->certainty));
+        return 0;
+}
+
+static void test_namespaces(void **state) {
+        static const struct {
+                uint64_t before[2], after[2];
+                enum source_result watched_before, watched_after;
+                const char *expected;
+        } cases[] = {
+                { { 1, 2 }, { 1, 2 }, SOURCE_READ, SOURCE_READ, "" },
+                /* It has ended, and nobody was asked about what was in it. */
+                {
+                        { 1, 2 }, { 1, 0 }, SOURCE_READ, SOURCE_READ,
+                        "endpoint_removed 51 high\nassociation_down 7/51 established>closed low\n",
+                },
+                {
+                        { 1, 0 }, { 1, 2 }, SOURCE_READ, SOURCE_READ,
+                        "endpoint_added 51 high\nassociation_up 7/51 closed>established high\n",
+                },
+                /* Another one has got its inode: the same ids are others. */
+                {
+                        { 1, 2 }, { 1, 3 }, SOURCE_READ, SOURCE_READ,
+                        "association_down 7/51 established>closed low\nassociation_up 7/51 closed>established high\n",
+                },
+                /* It is there, but may not be looked into. */
+                {
+                        { 1, 2 }, { 1, UINT64_MAX }, SOURCE_READ, SOURCE_READ,
+                        "endpoint_removed 51 high\nassociation_down 7/51 established>closed low\n",
+                },
+                /* It is not watched any more, and then again. */
+                { { 1, 2 }, { 1, 0 }, SOURCE_READ, SOURCE_SKIPPED, "" },
+                { { 1, 0 }, { 1, 2 }, SOURCE_SKIPPED, SOURCE_READ, "" },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct snapshot *s = places(cases[i].before, 2, cases[i].watched_before),
+                                *t = places(cases[i].after, 2, cases[i].watched_after);
+                struct told told = {};
+
+                assert_int_equal(changes_find(s, t, true, tell_certainty, &told), 0);
+                assert_string_equal(told.text, cases[i].expected);
+                snapshot_unref(s);
+                snapshot_unref(t);
+        }
+}
+
+/* Without an id yet the ends tell which it is, but not across namespaces of one inode. */
+static void test_namespace_replaced_without_id(void **state) {
+        struct snapshot *s, *t;
+        struct told told = {};
+
+        (void) state;
+        for (unsigned i = 0; i < 2; i++) {
+                struct builder b = {};
+                struct netns *n;
+
+                assert_int_equal(builder_add_netns(&b, &n), 0);
+                *n = (struct netns) { .netns = 5, .generation = 1 + i };
+                b.head.available = true;
+                b.head.sources[SOURCE_NAMESPACES].result = SOURCE_READ;
+                assert_int_equal(proc_read_assocs(&b, 5, false, HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n",
+                                                  strlen(HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n")), 0);
+                assert_int_equal(builder_finish(&b, i == 0 ? &s : &t), 0);
+                builder_done(&b);
+        }
+        assert_int_equal(changes_find(s, t, false, tell, &told), 0);
+        assert_string_equal(told.text, "association_down 0/1000 cookie_wait>closed\n"
+                                       "association_state 0/1000 closed>cookie_wait\n");
+        snapshot_unref(s);
+        snapshot_unref(t);
+}
+
 static int refuse(const struct change *c, void *userdata) {
         (void) c;
         (*(unsigned *) userdata)++;
@@ -329,6 +440,8 @@ int main(void) {
                 cmocka_unit_test(test_endpoints),
                 cmocka_unit_test(test_what_a_change_carries),
                 cmocka_unit_test(test_without_sctp),
+                cmocka_unit_test(test_namespaces),
+                cmocka_unit_test(test_namespace_replaced_without_id),
                 cmocka_unit_test(test_a_handler_can_end_it),
                 cmocka_unit_test(test_fifty_thousand),
                 cmocka_unit_test(test_fifty_thousand_waiting),

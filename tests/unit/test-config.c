@@ -95,13 +95,39 @@ static void test_all(void **state) {
         struct config c;
 
         put_text(r, "c", "\xef\xbb\xbf# a comment\r\n\r\n[Monitor]\r\n  Interval = 1min 30s ; why\r\nScanWait=20ms\r\n"
-                 "\tScanTimeout=5\r\n; no\r\nCpuShare=7%\r\nLoadModule=No");
+                 "\tScanTimeout=5\r\n; no\r\nCpuShare=7%\r\nLoadModule=No\r\nNamespaces=own\r\nSockDiag=off\r\n"
+                 "SocketOptions=false\r\nOwners=0\r\nConntrack=no");
         c = expect_good(r);
         assert_int_equal(c.interval_usec, 90 * USEC_PER_SEC);
         assert_int_equal(c.scan_wait_usec, 20 * USEC_PER_MSEC);
         assert_int_equal(c.scan_timeout_usec, 5 * USEC_PER_SEC);
         assert_int_equal(c.cpu_share_percent, 7);
         assert_false(c.load_module);
+        assert_int_equal(config_off(&c), 1u << SOURCE_NAMESPACES | 1u << SOURCE_SOCK_DIAG | 1u << SOURCE_OPTIONS |
+                                         1u << SOURCE_OWNERS | 1u << SOURCE_CONNTRACK);
+}
+
+/* Each setting switches off its own source, and is told as it is written. */
+static void test_switches(void **state) {
+        char name[64], message[CONFIG_MESSAGE_MAX];
+        unsigned switches = 0;
+
+        (void) state;
+        for (unsigned i = 0; i < _SOURCE_MAX; i++) {
+                struct config c = CONFIG_DEFAULT;
+                const char *by = config_off_by((enum source) i);
+                size_t n;
+
+                assert_int_equal(config_off(&c), 0);
+                if (!by)
+                        continue;
+                n = strcspn(by, "=");
+                snprintf(name, sizeof(name), "%.*s", (int) n, by);
+                assert_int_equal(config_set(&c, name, by + n + 1, message), 0);
+                assert_int_equal(config_off(&c), 1u << i);
+                switches++;
+        }
+        assert_int_equal(switches, 5);
 }
 
 static void test_values(void **state) {
@@ -125,10 +151,14 @@ static void test_values(void **state) {
                 { "CpuShare=4294967296", "out of range", -ERANGE },
                 { "CpuShare=half", "is not a percentage", -EINVAL },
                 { "CpuShare=%", "is not a percentage", -EINVAL },
+                { "Namespaces=host", "Namespaces=host is neither all nor own", -EINVAL },
+                { "Namespaces=ALL", "is neither all nor own", -EINVAL },
+                { "Conntrack=", "Conntrack= is neither yes nor no", -EINVAL },
                 { "LoadModule=maybe", "LoadModule=maybe is neither yes nor no", -EINVAL },
                 {
                         "Intervall=1s",
-                        "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule",
+                        "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule, "
+                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack",
                         -EINVAL,
                 },
                 { "interval=1s", "there is no setting interval", -EINVAL },
@@ -247,6 +277,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_all, setup, teardown),
+                cmocka_unit_test(test_switches),
                 cmocka_unit_test_setup_teardown(test_values, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_first_error_counts, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_strange_files, setup, teardown),

@@ -106,6 +106,96 @@ static void test_namespace(void **state) {
         snapshot_unref(s);
 }
 
+/* A container is its namespace's, or a process's; its name stands beside its id, or the id's start in its place. */
+static void test_container_and_impaired(void **state) {
+        static const struct {
+                const char *json;
+                const char *associations, *endpoints;   /* their ids and ports, those that match */
+        } cases[] = {
+                { "{}", "1234", "1234" },
+                { "{\"container\":null,\"impaired\":null}", "1234", "1234" },
+                { "{\"container\":\"web\"}", "1", "1" },
+                { "{\"container\":\"we\"}", "", "" },
+                { "{\"container\":\"api\"}", "2", "2" },
+                { "{\"container\":\"0123456789abcdef\"}", "2", "2" },
+                { "{\"container\":\"0123456789ab\"}", "2", "2" },
+                /* Too short to be anything but a name. */
+                { "{\"container\":\"0123456789a\"}", "", "" },
+                { "{\"container\":\"0123456789abcdef0\"}", "", "" },
+                { "{\"container\":\"fedcba987654\"}", "3", "3" },
+                { "{\"container\":\"fedcba9876543210\"}", "3", "3" },
+                { "{\"container\":\"fedcba987654.x\"}", "", "" },
+                { "{\"impaired\":true}", "2", "" },
+                { "{\"impaired\":false}", "1", "" },
+                { "{\"impaired\":true,\"container\":\"web\"}", "", "" },
+        };
+        struct snapshot *s = NULL;
+        struct builder b = {};
+        struct process *o;
+        struct netns *n;
+
+        (void) state;
+        assert_int_equal(builder_add_netns(&b, &n), 0);
+        *n = (struct netns) { .netns = 1, .container = "web" };
+        assert_int_equal(builder_add_netns(&b, &n), 0);
+        *n = (struct netns) { .netns = 3, .container = "fedcba987654" };
+        assert_int_equal(builder_add_process(&b, &o), 0);
+        *o = (struct process) { .pid = 9, .container = "api", .container_id = "0123456789abcdef" };
+        for (unsigned i = 1; i <= 4; i++) {
+                struct association *a;
+                struct endpoint *e;
+
+                assert_int_equal(builder_add_endpoint(&b, &e), 0);
+                *e = (struct endpoint) { .netns = i, .local_port = (uint16_t) i };
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                *a = (struct association) { .netns = i, .id = i };
+                a->impairment_known = i <= 2;
+                a->impaired = i == 2;
+                if (i == 2) {
+                        assert_int_equal(builder_add_owner(&b, 0), 0);
+                        assert_int_equal(builder_add_owner(&b, 0), 0);
+                        e->owners = (struct range) { 0, 1 };
+                        a->owners = (struct range) { 1, 1 };
+                }
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct filter f = filter_of(cases[i].json, FILTER_ASSOCIATIONS);
+                char associations[8] = "", endpoints[8] = "";
+
+                for (uint32_t j = 0; j < 4; j++) {
+                        const struct association *a = snapshot_associations(s) + j;
+                        const struct endpoint *e = snapshot_endpoints(s) + j;
+
+                        if (filter_association(&f, s, a))
+                                associations[strlen(associations)] = (char) ('0' + a->id);
+                        if (filter_endpoint(&f, s, e))
+                                endpoints[strlen(endpoints)] = (char) ('0' + e->local_port);
+                }
+                if (strcmp(associations, cases[i].associations) != 0 || strcmp(endpoints, cases[i].endpoints) != 0)
+                        fail_msg("%s matches %s and %s", cases[i].json, associations, endpoints);
+        }
+        snapshot_unref(s);
+}
+
+static void test_longest_container(void **state) {
+        char name[FILTER_CONTAINER_MAX + 2];
+
+        (void) state;
+        memset(name, 'x', sizeof(name) - 1);
+        name[sizeof(name) - 1] = '\0';
+        for (unsigned i = 0; i < 2; i++) {
+                _cleanup_(json_decref_p) json_t *object = json_pack("{ss}", "container", name + i);
+                const char *field = NULL;
+                struct filter f = {};
+
+                assert_int_equal(filter_from_json(object, FILTER_ASSOCIATIONS, &f, &field), i == 0 ? -EINVAL : 0);
+                assert_string_equal(f.container, i == 0 ? "" : name + 1);
+        }
+}
+
 static void test_wrong(void **state) {
         static const struct {
                 const char *json, *field;
@@ -122,6 +212,9 @@ static void test_wrong(void **state) {
                 { "{\"state\":\"ESTAB\"}", "state" },
                 { "{\"state\":\"listening\"}", "state" },
                 { "{\"state\":3}", "state" },
+                { "{\"impaired\":1}", "impaired" },
+                { "{\"container\":\"\"}", "container" },
+                { "{\"container\":7}", "container" },
         };
 
         (void) state;
@@ -141,6 +234,8 @@ int main(void) {
                 cmocka_unit_test(test_associations),
                 cmocka_unit_test(test_endpoints),
                 cmocka_unit_test(test_namespace),
+                cmocka_unit_test(test_container_and_impaired),
+                cmocka_unit_test(test_longest_container),
                 cmocka_unit_test(test_wrong),
         };
 

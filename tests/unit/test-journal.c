@@ -248,6 +248,46 @@ static void test_fields(void **state) {
         assert_non_null(strstr(s->entries[4], "\nPRIORITY=4\nMESSAGE\n"));
 }
 
+static void test_whose_and_where(void **state) {
+        _cleanup_(snapshot_unref_p) struct snapshot *snapshot = NULL;
+        _cleanup_(builder_done) struct builder b = {};
+        struct change change = { .type = CHANGE_ENDPOINT_ADDED, .certainty = CERTAINTY_HIGH };
+        struct sink *s = *state;
+        struct endpoint *e;
+        struct process *o;
+        struct netns *n;
+        char text[64];
+
+        assert_int_equal(builder_add_netns(&b, &n), 0);
+        *n = (struct netns) { .netns = 5, .name = "blue" };
+        assert_int_equal(builder_add_endpoint(&b, &e), 0);
+        *e = (struct endpoint) { .given = { 1 << ENDPOINT_NETNS }, .netns = 5 };
+        e->owners = (struct range) { 0, JOURNAL_OWNERS_MAX + 1 };
+        for (unsigned i = 0; i < JOURNAL_OWNERS_MAX + 1; i++) {
+                assert_int_equal(builder_add_process(&b, &o), 0);
+                *o = (struct process) { .pid = 100 + i, .command = "m3ua" };
+                if (i == 1)
+                        *o = (struct process) { .pid = 101, .unit = "m3ua.service", .container = "web" };
+                assert_int_equal(builder_add_owner(&b, i), 0);
+        }
+        assert_int_equal(builder_finish(&b, &snapshot), 0);
+
+        begin(s, 64, LONG_USEC);
+        change.snapshot = snapshot;
+        change.endpoint = snapshot_endpoints(snapshot);
+        assert_int_equal(journal_change(s->journal, &change), 0);
+        end(s);
+        assert_int_equal(s->n, 1);
+        assert_non_null(strstr(s->entries[0], "\nSCTP_NETNS=5\nSCTP_NETNS_NAME=blue\nSCTP_PID=100\nSCTP_COMM=m3ua\n"
+                                              "SCTP_PID=101\nSCTP_UNIT=m3ua.service\nSCTP_PID=102\nSCTP_COMM=m3ua\n"));
+        assert_non_null(strstr(s->entries[0], "\nSCTP_CONTAINER=web\n"));
+        /* More are not named. */
+        for (unsigned i = 0; i < 2; i++) {
+                snprintf(text, sizeof(text), "\nSCTP_PID=%u\n", 100 + JOURNAL_OWNERS_MAX - 1 + i);
+                assert_int_equal(!!strstr(s->entries[0], text), i == 0);
+        }
+}
+
 static void test_order_and_checkpoint(void **state) {
         _cleanup_(snapshot_unref_p) struct snapshot *snapshot = make_snapshot(), *loaded = NULL;
         struct sink *s = *state;
@@ -388,6 +428,7 @@ static void test_stalled_at_shutdown(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_whose_and_where, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_order_and_checkpoint, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_checkpoints, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_save_error, setup, teardown),

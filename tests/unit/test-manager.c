@@ -122,11 +122,16 @@ static int teardown(void **state) {
         return 0;
 }
 
-static uint64_t wait_for_request(const struct world *w) {
+static struct scanner_request take_request(const struct world *w) {
         struct scanner_request q;
 
         assert_int_equal(recv(w->scanner.fd, &q, sizeof(q), 0), sizeof(q));
-        return q.serial;
+        assert_true(request_sound(&q));
+        return q;
+}
+
+static uint64_t wait_for_request(const struct world *w) {
+        return take_request(w).serial;
 }
 
 static bool request_waits(const struct world *w, int timeout_ms) {
@@ -195,7 +200,7 @@ static void call(struct varlink_client *c, const char *method, json_t *parameter
         char full[64];
 
         snprintf(full, sizeof(full), "io.sctpmon.Monitor.%s", method);
-        assert_int_equal(varlink_client_send(c, full, parameters, strcmp(method, "GetStatus") != 0 && strcmp(method, "GetCounters") != 0), 0);
+        assert_int_equal(varlink_client_send(c, full, parameters, strncmp(method, "Get", 3) != 0), 0);
         json_decref(parameters);
 }
 
@@ -705,6 +710,490 @@ static void test_the_status_is_told_when_it_changes(void **state) {
         (void) unlink(sa.sun_path);
 }
 
+/* Two namespaces, in each the association 7, and one endpoint that listens and one that does not. */
+static struct snapshot *two_places(uint64_t serial) {
+        static const struct netns namespaces[] = {
+                { .netns = 5, .own = 1, .has_sctp = 1, .endpoints = 1, .associations = 1 },
+                { .netns = 6, .has_sctp = 1, .endpoints = 1, .associations = 1, .name = "blue", .container = "web" },
+        };
+        struct snapshot *s = NULL;
+        struct builder b = {};
+
+        b.head.available = true;
+        b.head.serial = serial;
+        b.head.hz = 250;
+        b.head.netns = 5;
+        b.head.started_monotonic = clock_usec(CLOCK_MONOTONIC);
+        for (size_t i = 0; i < _SOURCE_MAX; i++)
+                b.head.sources[i].result = SOURCE_READ;
+        for (unsigned i = 0; i < ELEMENTS(namespaces); i++) {
+                struct association *a;
+                struct endpoint *e;
+                struct counter *c;
+                struct netns *n;
+                struct path *path;
+
+                assert_int_equal(builder_add_netns(&b, &n), 0);
+                *n = namespaces[i];
+                assert_int_equal(builder_add_counter(&b, &c), 0);
+                *c = (struct counter) { .name = "SctpCurrEstab", .value = 10 + i, .netns = n->netns };
+                for (unsigned unlisted = 0; unlisted < 2; unlisted++) {
+                        assert_int_equal(builder_add_endpoint(&b, &e), 0);
+                        *e = (struct endpoint) {
+                                .netns = n->netns, .inode = 100 + 2 * i + unlisted, .local_port = 5000,
+                                .unlisted = (uint8_t) unlisted,
+                        };
+                        FIELD_GIVE(e, ENDPOINT_LOCAL_PORT);
+                }
+                assert_int_equal(builder_add_path(&b, &path), 0);
+                path->address = (struct address) { .family = AF_INET, .primary = 1, .bytes = { 10, 1, 0, 1 } };
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                *a = (struct association) {
+                        .netns = n->netns, .id = 7, .local_port = 5000, .peer_port = 6000,
+                        .state = ASSOCIATION_ESTABLISHED, .paths = { (uint32_t) b.n_paths - 1, 1 },
+                };
+                FIELD_GIVE(a, ASSOCIATION_ID);
+                FIELD_GIVE(a, ASSOCIATION_NETNS);
+                FIELD_GIVE(a, ASSOCIATION_LOCAL_PORT);
+                FIELD_GIVE(a, ASSOCIATION_PEER_PORT);
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+static void assert_error(struct varlink_client *c, const char *error) {
+        struct varlink_reply reply = receive(c);
+
+        assert_non_null(reply.error);
+        assert_string_equal(reply.error + strlen("io.sctpmon.Monitor."), error);
+        varlink_reply_done(&reply);
+}
+
+/* How many objects of this name the stream has. */
+static unsigned count_rows(struct varlink_client *c, const char *member) {
+        unsigned n = 0;
+
+        for (;;) {
+                struct varlink_reply reply = receive(c);
+                bool last = !reply.continues;
+
+                assert_null(reply.error);
+                n += !!json_object_get(reply.parameters, member);
+                varlink_reply_done(&reply);
+                if (last)
+                        return n;
+        }
+}
+
+static void test_namespaces(void **state) {
+        static const struct {
+                const char *netns;
+                unsigned associations;          /* 0: NamespaceNotFound */
+                int counter;
+        } cases[] = {
+                { "all", 2, 21 },
+                { "inode:5", 1, 10 },
+                { "inode:6", 1, 11 },
+                /* Mounted somewhere that this process knows nothing of. */
+                { "blue", 1, 11 },
+                { "inode:7", 0, 0 },
+                { "green", 0, 0 },
+                { "pid:2147483647", 0, 0 },
+        };
+        struct world *w = *state;
+        struct varlink_client *c;
+
+        w->config.scan_wait_usec = LONG_USEC;
+        start(w, NULL);
+        c = client(w);
+        give(w, two_places(wait_for_request(w)));
+        call(c, "ListNamespaces", NULL);
+        give(w, two_places(wait_for_request(w)));
+        assert_int_equal(count_rows(c, "namespace"), 2);
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct varlink_reply reply;
+                json_t *counters;
+
+                call(c, "ListAssociations", json_pack("{s{ss}}", "filter", "netns", cases[i].netns));
+                give(w, two_places(wait_for_request(w)));
+                if (cases[i].associations == 0)
+                        assert_error(c, "NamespaceNotFound");
+                else
+                        assert_int_equal(count_rows(c, "association"), cases[i].associations);
+
+                call(c, "GetCounters", json_pack("{ss}", "netns", cases[i].netns));
+                give(w, two_places(wait_for_request(w)));
+                if (cases[i].associations == 0) {
+                        assert_error(c, "NamespaceNotFound");
+                        continue;
+                }
+                reply = receive(c);
+                counters = json_object_get(reply.parameters, "counters");
+                assert_int_equal(json_integer_value(json_object_get(counters, "SctpCurrEstab")), cases[i].counter);
+                assert_int_equal(!!json_object_get(reply.parameters, "netns"), cases[i].associations == 1);
+                varlink_reply_done(&reply);
+        }
+
+        /* Each form is right or wrong, whatever there is. */
+        call(c, "GetCounters", json_pack("{ss}", "netns", "../x"));
+        {
+                struct varlink_reply reply = receive(c);
+
+                assert_string_equal(reply.error, "org.varlink.service.InvalidParameter");
+                varlink_reply_done(&reply);
+        }
+        varlink_client_free(c);
+}
+
+static void test_endpoints_that_do_not_listen(void **state) {
+        struct world *w = *state;
+        struct varlink_reply reply;
+        struct varlink_client *c;
+
+        w->config.scan_wait_usec = LONG_USEC;
+        start(w, NULL);
+        c = client(w);
+        give(w, two_places(wait_for_request(w)));
+        call(c, "ListEndpoints", NULL);
+        give(w, two_places(wait_for_request(w)));
+        assert_int_equal(count_rows(c, "endpoint"), 2);
+        call(c, "ListEndpoints", json_pack("{sb}", "all", 1));
+        give(w, two_places(wait_for_request(w)));
+        assert_int_equal(count_rows(c, "endpoint"), 4);
+        call(c, "ListEndpoints", json_pack("{sbs{ss}}", "all", 1, "filter", "container", "web"));
+        give(w, two_places(wait_for_request(w)));
+        assert_int_equal(count_rows(c, "endpoint"), 2);
+
+        call(c, "GetStatus", NULL);
+        reply = receive(c);
+        assert_int_equal(json_integer_value(json_object_get(reply.parameters, "endpoints")), 2);
+        assert_int_equal(json_integer_value(json_object_get(reply.parameters, "namespaces")), 2);
+        varlink_reply_done(&reply);
+        varlink_client_free(c);
+}
+
+/* Who asks for one association gets the scan that was asked for it, by the numbers of a snapshot. */
+static void test_one_association(void **state) {
+        struct varlink_client *c, *d, *e;
+        struct world *w = *state;
+        struct varlink_reply reply;
+        struct scanner_request q;
+
+        w->config.scan_wait_usec = LONG_USEC;
+        start(w, NULL);
+        c = client(w);
+        d = client(w);
+        e = client(w);
+        give(w, two_places(wait_for_request(w)));
+
+        call(c, "GetAssociation", json_pack("{sIss}", "associationId", (json_int_t) 7, "netns", "blue"));
+        q = take_request(w);
+        assert_true(q.wish_netns == 6 && q.wish_id == 7 && q.wish_statistics == 0 && q.new_only == 1);
+        /* One wish at a time: that of the second has its turn in the next one, and the third's, who has the same. */
+        call(d, "GetAssociation", json_pack("{s{sssi}}", "filter", "netns", "inode:5", "port", 6000));
+        call(e, "GetAssociation", json_pack("{s{sssi}}", "filter", "netns", "inode:5", "port", 5000));
+        give(w, two_places(q.serial));
+        reply = receive(c);
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(reply.parameters, "scan"), "serial")),
+                         q.serial);
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(reply.parameters, "association"),
+                                                            "netns")), 6);
+        assert_int_equal(json_array_size(json_object_get(reply.parameters, "sources")), _SOURCE_MAX);
+        assert_null(json_object_get(reply.parameters, "statistics"));
+        varlink_reply_done(&reply);
+
+        q = take_request(w);
+        assert_true(q.wish_netns == 5 && q.wish_id == 7);
+        give(w, two_places(q.serial));
+        reply = receive(d);
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(reply.parameters, "association"),
+                                                            "netns")), 5);
+        varlink_reply_done(&reply);
+        varlink_client_free(c);
+        varlink_client_free(d);
+        varlink_client_free(e);
+}
+
+static void test_not_one_association(void **state) {
+        struct world *w = *state;
+        struct varlink_reply reply;
+        struct varlink_client *c;
+        struct scanner_request q;
+
+        w->config.scan_wait_usec = LONG_USEC;
+        start(w, NULL);
+        c = client(w);
+        give(w, two_places(wait_for_request(w)));
+
+        /* The snapshot of before is not the measure of what there is. */
+        call(c, "GetAssociation", json_pack("{sI}", "associationId", (json_int_t) 7));
+        q = take_request(w);
+        assert_int_equal(q.wish_id, 0);
+        give(w, two_places(q.serial));
+        reply = receive(c);
+        assert_string_equal(reply.error, "io.sctpmon.Monitor.AssociationAmbiguous");
+        assert_int_equal(json_integer_value(json_object_get(reply.parameters, "count")), 2);
+        varlink_reply_done(&reply);
+
+        call(c, "GetAssociation", json_pack("{sI}", "associationId", (json_int_t) 8));
+        give(w, two_places(wait_for_request(w)));
+        assert_error(c, "AssociationNotFound");
+        call(c, "GetAssociation", json_pack("{sIss}", "associationId", (json_int_t) 7, "netns", "inode:77"));
+        give(w, two_places(wait_for_request(w)));
+        assert_error(c, "NamespaceNotFound");
+
+        /* One that was not there before: found first, then asked for. */
+        call(c, "GetAssociation", json_pack("{sI}", "associationId", (json_int_t) 3));
+        give(w, made_up(wait_for_request(w), 0, 3, 0));
+        q = take_request(w);
+        assert_int_equal(q.wish_id, 3);
+        give(w, made_up(q.serial, 0, 3, 0));
+        reply = receive(c);
+        assert_null(reply.error);
+        varlink_reply_done(&reply);
+
+        /* It ends while it is asked for. */
+        call(c, "GetAssociation", json_pack("{sI}", "associationId", (json_int_t) 3));
+        q = take_request(w);
+        assert_int_equal(q.wish_id, 3);
+        give(w, made_up(q.serial, 0, 2, 0));
+        assert_error(c, "AssociationNotFound");
+
+        /* Without details anew an older one will do. */
+        call(c, "GetAssociation", json_pack("{sIsI}", "associationId", (json_int_t) 2, "maxAgeMs", (json_int_t) 3600000));
+        reply = receive(c);
+        assert_null(reply.error);
+        varlink_reply_done(&reply);
+        assert_false(request_waits(w, 0));
+
+        for (unsigned i = 0; i < 3; i++) {
+                static const json_int_t wrong[] = { 0, -1, 4294967296 };
+
+                call(c, "GetAssociation", json_pack("{sI}", "associationId", wrong[i]));
+                reply = receive(c);
+                assert_string_equal(reply.error, "org.varlink.service.InvalidParameter");
+                varlink_reply_done(&reply);
+        }
+        varlink_client_free(c);
+}
+
+static void test_statistics(void **state) {
+        static const struct {
+                int32_t error;
+                uint32_t id;
+                const char *reason;     /* NULL: it is told */
+        } cases[] = {
+                { 0, 2, NULL },
+                { -ENODATA, 2, "no process is known to have its socket" },
+                { -ESTALE, 2, "Stale file handle" },
+                { INT32_MIN, 2, "it cannot be read" },
+                { 0, 3, "the answer did not come in time" },
+        };
+        struct world *w = *state;
+        struct varlink_client *c;
+
+        w->config.scan_wait_usec = LONG_USEC;
+        start(w, NULL);
+        c = client(w);
+        (void) scan_next(w, 0, 3, 0);
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct scanner_request q;
+                struct varlink_reply reply;
+                struct snapshot *s, *t;
+                const char *reason;
+                struct builder b = {};
+                struct association *a;
+                json_t *statistics;
+
+                call(c, "GetAssociation", json_pack("{sIsb}", "associationId", (json_int_t) 2, "statistics", 1));
+                q = take_request(w);
+                assert_true(q.wish_id == 2 && q.wish_statistics == 1);
+                s = made_up(q.serial, 1, 1, 0);
+                assert_int_equal(builder_copy_association(&b, s, snapshot_associations(s), &a), 0);
+                b.head = *snapshot_head(s);
+                b.head.statistics = (struct statistics) {
+                        .association_id = cases[i].id, .error = cases[i].error, .max_rto = 750,
+                        .max_rto_path = { .family = AF_INET, .bytes = { 10, 1, 0, 1 } },
+                };
+                assert_int_equal(builder_finish(&b, &t), 0);
+                builder_done(&b);
+                snapshot_unref(s);
+                give(w, t);
+                reply = receive(c);
+                assert_null(reply.error);
+                statistics = json_object_get(reply.parameters, "statistics");
+                reason = json_string_value(json_object_get(statistics, "reason"));
+                assert_int_equal(!!reason, !!cases[i].reason);
+                if (reason)
+                        assert_string_equal(reason, cases[i].reason);
+                else {
+                        assert_int_equal(json_integer_value(json_object_get(statistics, "maxRtoMs")), 750);
+                        assert_string_equal(json_string_value(json_object_get(statistics, "maxRtoAddress")),
+                                            "10.1.0.1");
+                }
+                varlink_reply_done(&reply);
+        }
+        varlink_client_free(c);
+}
+
+/* The scan fails: the next one is asked for it again. */
+static void test_a_wish_whose_scan_fails(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c, *d;
+        struct varlink_reply reply;
+        struct scanner_request q;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        w->config.scan_wait_usec = LONG_USEC;
+        start(w, NULL);
+        c = client(w);
+        d = client(w);
+        (void) scan_next(w, 0, 3, 0);
+        call(c, "GetAssociation", json_pack("{sI}", "associationId", (json_int_t) 2));
+        q = take_request(w);
+        assert_int_equal(answer(&w->scanner, q.serial, -ENOMEM, NULL), 0);
+        call(d, "ListAssociations", NULL);
+        q = take_request(w);
+        assert_int_equal(q.wish_id, 2);
+        give(w, made_up(q.serial, 0, 3, 0));
+        assert_int_equal(receive_list(d, &serial, &stale, error), 3);
+        reply = receive(c);
+        assert_null(reply.error);
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(reply.parameters, "scan"), "serial")),
+                         q.serial);
+        varlink_reply_done(&reply);
+        varlink_client_free(c);
+        varlink_client_free(d);
+}
+
+/* What there is, and that it is old. */
+static void test_a_wish_that_does_not_come(void **state) {
+        struct world *w = *state;
+        struct varlink_reply reply;
+        struct varlink_client *c;
+
+        start(w, NULL);
+        c = client(w);
+        (void) scan_next(w, 0, 3, 0);
+        call(c, "GetAssociation", json_pack("{sI}", "associationId", (json_int_t) 2));
+        reply = receive(c);
+        assert_null(reply.error);
+        assert_true(json_is_true(json_object_get(json_object_get(reply.parameters, "scan"), "stale")));
+        varlink_reply_done(&reply);
+        varlink_client_free(c);
+}
+
+/* Details have their turn at the interval, whoever asks, and callers need not wait for them. */
+static void test_details_have_their_turn(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c;
+        struct scanner_request q;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        q = take_request(w);
+        assert_false(q.new_only);
+        assert_int_equal(q.dear_usec, SCAN_WAIT_USEC / 2);
+        assert_int_equal(q.off, 0);
+        give(w, made_up(q.serial, 0, 3, 0));
+        for (unsigned i = 0; i < 3; i++) {
+                call(c, "ListAssociations", NULL);
+                q = take_request(w);
+                assert_true(q.new_only);
+                assert_int_equal(q.dear_usec, 10 * USEC_PER_MSEC);
+                give(w, made_up(q.serial, 0, 3, 0));
+                assert_int_equal(receive_list(c, &serial, &stale, error), 3);
+        }
+        varlink_client_free(c);
+}
+
+/* The tables take all of CpuShare and more: details get the least there is, and the interval is stretched. */
+static void test_a_dear_table(void **state) {
+        struct world *w = *state;
+        struct varlink_reply reply;
+        struct scanner_request q;
+        struct varlink_client *c;
+        struct builder b = {};
+        struct snapshot *s;
+
+        w->config.interval_usec = 100 * USEC_PER_MSEC;
+        start(w, NULL);
+        c = client(w);
+        for (unsigned i = 0; i < 2; i++) {
+                q = take_request(w);
+                assert_false(q.new_only);
+                /* Three quarters of 5 ms would be less. */
+                assert_int_equal(q.dear_usec, 5 * USEC_PER_MSEC);
+                b.head.available = true;
+                b.head.serial = q.serial;
+                b.head.started_monotonic = clock_usec(CLOCK_MONOTONIC);
+                b.head.cpu_usec = 30 * USEC_PER_MSEC;
+                b.head.dear_cpu_usec = 10 * USEC_PER_MSEC;
+                assert_int_equal(builder_finish(&b, &s), 0);
+                builder_done(&b);
+                give(w, s);
+        }
+        call(c, "GetStatus", NULL);
+        reply = receive(c);
+        assert_int_equal(json_integer_value(json_object_get(reply.parameters, "effectiveIntervalMs")), 600);
+        assert_int_equal(json_integer_value(json_object_get(reply.parameters, "dearCpuUs")), 10000);
+        assert_non_null(strstr(json_string_value(json_object_get(reply.parameters, "notice")), "CpuShare=5%"));
+        varlink_reply_done(&reply);
+        varlink_client_free(c);
+}
+
+static void test_what_is_switched_off(void **state) {
+        struct world *w = *state;
+        struct varlink_reply reply;
+        struct scanner_request q;
+        struct varlink_client *c;
+        unsigned off = 0;
+        json_t *sources;
+
+        w->config.socket_options = w->config.all_namespaces = false;
+        w->config.scan_wait_usec = LONG_USEC;
+        start(w, NULL);
+        c = client(w);
+        q = take_request(w);
+        assert_int_equal(q.off, 1u << SOURCE_OPTIONS | 1u << SOURCE_NAMESPACES);
+        give(w, made_up(q.serial, 0, 3, 0));
+        call(c, "ListAssociations", json_pack("{sI}", "maxAgeMs", (json_int_t) 3600000));
+        {
+                char error[64];
+                int64_t serial;
+                bool stale;
+
+                assert_int_equal(receive_list(c, &serial, &stale, error), 3);
+        }
+        call(c, "GetStatus", NULL);
+        reply = receive(c);
+        sources = json_object_get(reply.parameters, "sources");
+        for (size_t i = 0; i < json_array_size(sources); i++) {
+                json_t *source = json_array_get(sources, i);
+                const char *reason = json_string_value(json_object_get(source, "reason"));
+
+                if (i == SOURCE_OPTIONS) {
+                        assert_string_equal(reason, "switched off by SocketOptions=no");
+                        assert_string_equal(json_string_value(json_object_get(source, "result")), "skipped");
+                        off++;
+                } else if (i == SOURCE_NAMESPACES) {
+                        assert_string_equal(reason, "switched off by Namespaces=own");
+                        off++;
+                } else
+                        assert_null(reason);
+        }
+        assert_int_equal(off, 2);
+        varlink_reply_done(&reply);
+        varlink_client_free(c);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         static const struct CMUnitTest tests[] = {
@@ -720,6 +1209,16 @@ int main(void) {
                 TEST(test_the_first_look_is_no_news),
                 TEST(test_a_scanner_that_cannot_be_asked),
                 TEST(test_the_status_is_told_when_it_changes),
+                TEST(test_namespaces),
+                TEST(test_endpoints_that_do_not_listen),
+                TEST(test_one_association),
+                TEST(test_not_one_association),
+                TEST(test_statistics),
+                TEST(test_a_wish_whose_scan_fails),
+                TEST(test_a_wish_that_does_not_come),
+                TEST(test_details_have_their_turn),
+                TEST(test_a_dear_table),
+                TEST(test_what_is_switched_off),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
