@@ -124,7 +124,7 @@ static void put_names(struct buffer *b, const char *name, unsigned bits, int n, 
         put_name(b, name);
         buffer_put(b, "[", 1);
         for (int i = 0; i < n; i++)
-                if ((bits >> i) & 1) {
+                if (((bits >> i) & 1) && name_of(i)) {
                         put_separator(b);
                         put_string(b, name_of(i));
                 }

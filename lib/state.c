@@ -47,7 +47,6 @@ static const char *const capability_names[_CAPABILITY_MAX] = {
         [CAPABILITY_AUTH] = "auth",
         [CAPABILITY_PRSCTP] = "prsctp",
         [CAPABILITY_ASCONF] = "asconf",
-        [CAPABILITY_HOSTNAME] = "hostname",
         [CAPABILITY_IPV6] = "ipv6",
         [CAPABILITY_IPV4] = "ipv4",
         [CAPABILITY_ECN] = "ecn",

@@ -58,13 +58,13 @@ enum attachment {
         _ATTACHMENT_INVALID = -1,
 };
 
-/* What the peer said in INIT or INIT-ACK that it can: bits of sctpi_peer_capable. */
+/* What the peer said in INIT or INIT-ACK that it can: bits of sctpi_peer_capable. The fourth is "hostname addresses"
+ * in Linux 6.1 and "re-configuration" in 6.12 (tried), so it is not named. */
 enum capability {
         CAPABILITY_AUTH,        /* RFC 4895 */
         CAPABILITY_PRSCTP,      /* RFC 3758 */
         CAPABILITY_ASCONF,      /* RFC 5061 */
-        CAPABILITY_HOSTNAME,
-        CAPABILITY_IPV6,
+        CAPABILITY_IPV6 = 4,
         CAPABILITY_IPV4,
         CAPABILITY_ECN,
         _CAPABILITY_MAX,
@@ -76,6 +76,7 @@ const char *endpoint_state_name(int state);
 const char *path_state_name(int state);
 const char *socket_style_name(int style);
 const char *attachment_name(int attachment);
+/* NULL for a bit without a name, too. */
 const char *capability_name(int capability);
 
 /* From a name; the _INVALID value if there is none such. */
