@@ -10,12 +10,19 @@
  * lookup of a tuple in the connection tracking table of the namespace that translates (ctnetlink, CAP_NET_ADMIN). */
 struct conntrack;
 
-/* In the caller's namespace. -EOPNOTSUPP: connection tracking is not loaded there, and is not going to be because of us. */
+/* In the caller's namespace. -EOPNOTSUPP: connection tracking is not loaded, and is not going to be because of us: the
+ * sysctl nf_conntrack_max is there just while it is. (nf_conntrack_netlink, which answers, the kernel then loads
+ * by itself with the first question.) */
 int conntrack_open(struct conntrack **ret);
 struct conntrack *conntrack_close(struct conntrack *c);
 DEFINE_CLEANUP(struct conntrack *, conntrack_close)
 
+/* Reads the original destination from one answer of the kernel's; -EBADMSG: it is none about a connection. */
+struct nlmsghdr;
+int conntrack_read(const struct nlmsghdr *header, struct address *ret, uint16_t *ret_port);
+
 /* For an association between these ends, as its own namespace sees it: the address and port that the peer had
- * connected to, where that is another one. -ENOENT: there is no entry, or no DNAT in it; -EPERM. */
+ * connected to, where that is another one. -ENOENT: there is no entry, or no DNAT in it; -EPERM; -EOPNOTSUPP: nobody
+ * answers, because nf_conntrack_netlink cannot be loaded. */
 int conntrack_original(struct conntrack *c, const struct address *local, uint16_t local_port,
                        const struct address *peer, uint16_t peer_port, struct address *ret, uint16_t *ret_port);
