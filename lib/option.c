@@ -231,6 +231,7 @@ int option_read(const struct option_socket *socket, struct builder *b, const uin
 struct endpoint_question {
         struct sockaddr_storage name;
         int type, listening;
+        bool peeled_off;
         struct {
                 sctp_assoc_t id;
                 uint32_t n;             /* a struct sctp_getaddrs */
@@ -240,6 +241,7 @@ struct endpoint_question {
 
 static int ask_endpoint(int fd, struct endpoint_question *q) {
         socklen_t length = sizeof(q->name);
+        struct sctp_assoc_ids none;
         int r;
 
         if (getsockname(fd, (struct sockaddr *) &q->name, &length) < 0)
@@ -250,10 +252,14 @@ static int ask_endpoint(int fd, struct endpoint_question *q) {
         if (r < 0)
                 return r;
 
-        /* ENOMEM: they do not fit. */
+        /* What is peeled off has the type of a one-to-many socket, and no list of associations. */
+        length = sizeof(none);
+        q->peeled_off = q->type == SOCK_SEQPACKET &&
+                        getsockopt(fd, IPPROTO_SCTP, SCTP_GET_ASSOC_ID_LIST, &none, &length) < 0 &&
+                        errno == EOPNOTSUPP;
         length = sizeof(q->addresses);
         if (getsockopt(fd, IPPROTO_SCTP, SCTP_GET_LOCAL_ADDRS, &q->addresses, &length) < 0)
-                return errno == ENOMEM ? -ENOBUFS : -errno;
+                return errno == ENOMEM ? -ENOBUFS : -errno;     /* they do not fit */
 
         return 0;
 }
@@ -335,7 +341,10 @@ int option_read_endpoint(const struct option_socket *socket, struct builder *b, 
 
         e->local_port = ntohs(name.sin_port);
         FIELD_GIVE(e, ENDPOINT_LOCAL_PORT);
-        e->style = q.type == SOCK_SEQPACKET ? STYLE_ONE_TO_MANY : STYLE_ONE_TO_ONE;
+        if (q.peeled_off)
+                e->style = STYLE_PEELED_OFF;
+        else
+                e->style = q.type == SOCK_SEQPACKET ? STYLE_ONE_TO_MANY : STYLE_ONE_TO_ONE;
         FIELD_GIVE(e, ENDPOINT_STYLE);
         e->state = q.listening ? ENDPOINT_LISTENING : ENDPOINT_CLOSED;
         FIELD_GIVE(e, ENDPOINT_STATE);
