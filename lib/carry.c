@@ -196,7 +196,7 @@ static int carry_associations(struct tables *t, struct lookup *l, const struct s
 
         p = rows_of(previous, t->netns, &n);
         /* Another namespace, that has got the number of one that is gone. */
-        if (before && before->generation != t->generation)
+        if (before && !netns_may_be_same(before->generation, t->generation))
                 n = 0;
         for (uint32_t i = 0; i < n; i++, p++) {
                 struct association *a = NULL;

@@ -4,6 +4,7 @@
 #include "carry.h"
 #include "changes.h"
 #include "index.h"
+#include "netns.h"
 
 static const char *const type_names[_CHANGE_TYPE_MAX] = {
         [CHANGE_ASSOCIATION_UP] = "association_up",
@@ -67,11 +68,11 @@ static int tell_endpoint(const struct walk *w, enum change_type type,
 static bool same_netns(const struct walk *w, uint64_t number) {
         const struct netns *old = snapshot_netns(w->before, number), *new = snapshot_netns(w->after, number);
 
-        return !old || !new || old->generation == new->generation;
+        return !old || !new || netns_may_be_same(old->generation, new->generation);
 }
 
-/* Whether `lacks` looked for the namespace that `has` knows: where the scanner's own alone is watched, nothing has ended
- * in the others, nor begun when they are watched again. */
+/* Whether `lacks` looked for the namespace that `has` knows: where the scanner's own alone is watched, nothing has
+ * ended in the others, nor begun when they are watched again. */
 static bool is_watched(const struct snapshot *lacks, const struct snapshot *has, uint64_t netns) {
         const struct snapshot_head *head = snapshot_head(lacks);
 
@@ -189,7 +190,8 @@ static int find_associations(struct walk *w) {
         /* What ended comes before what began: the same peer may have come back. */
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
                 if (w->new_of_old[i] == 0 && is_watched(w->after, w->before, w->old[i].netns))
-                        r = tell_association(w, CHANGE_ASSOCIATION_DOWN, end_certainty(w, w->old + i), w->old + i, NULL);
+                        r = tell_association(w, CHANGE_ASSOCIATION_DOWN, end_certainty(w, w->old + i),
+                                             w->old + i, NULL);
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
                 if (w->new_of_old[i] != 0)
                         r = tell_kept(w, w->old + i, w->new + w->new_of_old[i] - 1);

@@ -39,7 +39,7 @@ const char *certainty_name(int certainty);
 typedef int (*change_handler)(const struct change *change, void *userdata);
 
 /* Finds what changed from `before` to `after`, in time linear in their rows; with `figures` also the
- * associations whose figures differ. Without SCTP in `after` nothing is said, nor of network namespaces that are not watched any more. Returns 0, -ENOMEM, or what
- * the handler returned. */
+ * associations whose figures differ. Without SCTP in `after` nothing is said, nor of network namespaces that one of
+ * the two did not watch. Returns 0, -ENOMEM, or what the handler returned. */
 int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures,
                  change_handler handler, void *userdata);

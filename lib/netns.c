@@ -765,6 +765,13 @@ static int ask_generation(struct netns_list *l, struct entry *e) {
         return 0;
 }
 
+bool netns_may_be_same(uint64_t before, uint64_t now) {
+        if ((before < GENERATION_COUNTED) != (now < GENERATION_COUNTED))
+                return true;
+
+        return now < GENERATION_COUNTED ? now == before : now <= before;
+}
+
 int netns_list_new(struct netns_list **ret) {
         _cleanup_(netns_list_free_p) struct netns_list *l = calloc(1, sizeof(*l));
         int r;

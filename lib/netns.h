@@ -22,6 +22,10 @@ int netns_resolve(const char *text, bool *ret_all, uint64_t *ret);
 /* More are not watched, which the error -E2BIG says after all others have been found. */
 #define NETNS_LIST_MAX 65536u
 
+/* Whether the namespace that has a number now can be the one that had it before, by their generations. A count begins
+ * anew with each process, so that only a higher one is another's; a count says nothing of a cookie. */
+bool netns_may_be_same(uint64_t before, uint64_t now);
+
 /* A way into one network namespace. Nothing in it is open, so that nothing keeps the namespace alive. */
 struct netns_place {
         uint64_t netns;                 /* inode, or above NETNS_UNNAMED_MIN where that may not be read */

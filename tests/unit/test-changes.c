@@ -251,6 +251,9 @@ static int tell_certainty(const struct change *c, void *userdata) {
         return 0;
 }
 
+/* A generation that was counted. */
+#define COUNTED (UINT64_C(1) << 62)
+
 static void test_namespaces(void **state) {
         static const struct {
                 uint64_t before[2], after[2];
@@ -270,6 +273,14 @@ static void test_namespaces(void **state) {
                 /* Another one has got its inode: the same ids are others. */
                 {
                         { 1, 2 }, { 1, 3 }, SOURCE_READ, SOURCE_READ,
+                        "association_down 7/51 established>closed low\nassociation_up 7/51 closed>established high\n",
+                },
+                /* Counts of another process of ours, and where it could or could not ask the kernel. */
+                { { 1, COUNTED + 3 }, { 1, COUNTED }, SOURCE_READ, SOURCE_READ, "" },
+                { { 1, 2 }, { 1, COUNTED }, SOURCE_READ, SOURCE_READ, "" },
+                { { 1, COUNTED }, { 1, 2 }, SOURCE_READ, SOURCE_READ, "" },
+                {
+                        { 1, COUNTED }, { 1, COUNTED + 1 }, SOURCE_READ, SOURCE_READ,
                         "association_down 7/51 established>closed low\nassociation_up 7/51 closed>established high\n",
                 },
                 /* It is there, but may not be looked into. */
