@@ -458,7 +458,8 @@ static uint32_t find_associations(const struct query *q, const struct snapshot *
         uint32_t n = 0;
 
         for (uint32_t i = 0; i < snapshot_head(s)->n_associations; i++)
-                if ((q->association_id == 0 || a[i].id == q->association_id) && filter_association(&q->filter, s, a + i)) {
+                if ((q->association_id == 0 || a[i].id == q->association_id) &&
+                    filter_association(&q->filter, s, a + i)) {
                         *ret = a + i;
                         n++;
                 }

@@ -962,7 +962,8 @@ static void test_not_one_association(void **state) {
         assert_error(c, "AssociationNotFound");
 
         /* Without details anew an older one will do. */
-        call(c, "GetAssociation", json_pack("{sIsI}", "associationId", (json_int_t) 2, "maxAgeMs", (json_int_t) 3600000));
+        call(c, "GetAssociation", json_pack("{sIsI}", "associationId", (json_int_t) 2,
+                                            "maxAgeMs", (json_int_t) 3600000));
         reply = receive(c);
         assert_null(reply.error);
         varlink_reply_done(&reply);
