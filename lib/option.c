@@ -49,8 +49,8 @@ static int get_number(int fd, int option, int *ret) {
         return 0;
 }
 
-/* From here to the close() the socket is held: nothing is allocated, written or waited for, but a getsockopt() waits for
- * the socket's lock while its owner, or the kernel for it, is at work: that cannot be avoided. */
+/* From here to the close() the socket is held: nothing is allocated, written or waited for, but a getsockopt() waits
+ * for the socket's lock while its owner, or the kernel for it, is at work: that cannot be avoided. */
 static int hold(int process, const struct option_socket *socket) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -115,7 +115,9 @@ static size_t read_address(const void *from, struct address *ret) {
         return sizeof(v6);
 }
 
-/* The kernel looks at the id for one-to-many sockets only, the others have one association. */
+/* The kernel looks at the id for one-to-many sockets only, the others have one association. An IPv4 path of
+ * an AF_INET6 socket is found as AF_INET and as IPv4-mapped, whatever SCTP_I_WANT_MAPPED_V4_ADDR says (tried on 6.1 and
+ * 6.12, all three styles). */
 static void prepare(const struct builder *b, const struct association *a, struct question *q) {
         q->status_given = false;
         q->status = (struct sctp_status) { .sstat_assoc_id = (sctp_assoc_t) a->id };
@@ -133,7 +135,8 @@ static void prepare(const struct builder *b, const struct association *a, struct
 }
 
 /* A one-to-one socket tells of the association that it has now, which may be another one. Before it is established,
- * SCTP_STATUS does not find it, but the options of a path do: they look by its address and port. */
+ * SCTP_STATUS does not find it, but the options of a path do: they look by its address and port. (So they would for an
+ * association that is not accepted, at its listener.) */
 static void ask_association(int fd, const struct association *a, struct question *q) {
         q->status_given = a->id != 0 && ask(fd, SCTP_STATUS, &q->status, sizeof(q->status)) &&
                           (uint32_t) q->status.sstat_assoc_id == a->id;
@@ -143,7 +146,7 @@ static void ask_association(int fd, const struct association *a, struct question
         for (uint32_t i = 0; i < q->n_paths; i++) {
                 struct path_question *p = q->paths + i;
 
-                /* EACCES for a path that is potentially failed where net.sctp.pf_expose hides that. */
+                /* EACCES for a path that is potentially failed where net.sctp.pf_expose=1 hides that. */
                 p->info_given = ask(fd, SCTP_GET_PEER_ADDR_INFO, &p->info, sizeof(p->info));
                 p->parameters_given = ask(fd, SCTP_PEER_ADDR_PARAMS, &p->parameters, sizeof(p->parameters));
         }
@@ -241,7 +244,7 @@ struct endpoint_question {
 
 static int ask_endpoint(int fd, struct endpoint_question *q) {
         socklen_t length = sizeof(q->name);
-        struct sctp_assoc_ids none;
+        struct sctp_rtoinfo rto = { .srto_assoc_id = SCTP_CURRENT_ASSOC };
         int r;
 
         if (getsockname(fd, (struct sockaddr *) &q->name, &length) < 0)
@@ -252,11 +255,8 @@ static int ask_endpoint(int fd, struct endpoint_question *q) {
         if (r < 0)
                 return r;
 
-        /* What is peeled off has the type of a one-to-many socket, and no list of associations. */
-        length = sizeof(none);
-        q->peeled_off = q->type == SOCK_SEQPACKET &&
-                        getsockopt(fd, IPPROTO_SCTP, SCTP_GET_ASSOC_ID_LIST, &none, &length) < 0 &&
-                        errno == EOPNOTSUPP;
+        /* What is peeled off has the type of a one-to-many socket; to that, this id is none. */
+        q->peeled_off = q->type == SOCK_SEQPACKET && ask(fd, SCTP_RTOINFO, &rto, sizeof(rto));
         length = sizeof(q->addresses);
         if (getsockopt(fd, IPPROTO_SCTP, SCTP_GET_LOCAL_ADDRS, &q->addresses, &length) < 0)
                 return errno == ENOMEM ? -ENOBUFS : -errno;     /* they do not fit */
@@ -284,8 +284,9 @@ static int add_addresses(struct builder *b, const struct endpoint_question *q, c
         const uint8_t *next = q->addresses.bytes;
         int r;
 
-        /* Bound to any address: SCTP_GET_LOCAL_ADDRS lists all that the host has, the tables that one. */
-        if (memcmp(name->bytes, any, sizeof(any)) == 0) {
+        /* Bound to any address: SCTP_GET_LOCAL_ADDRS lists all that the host has, the tables that one. But of an AF_INET6
+         * socket that is peeled off, getsockname() knows the port only. */
+        if (!q->peeled_off && memcmp(name->bytes, any, sizeof(any)) == 0) {
                 r = add_address(b, name, &range);
                 if (r < 0)
                         return r;
