@@ -14,8 +14,8 @@
 #include "clock.h"
 #include "macro.h"
 
-/* One end of associations, multi-homed, one-to-one or one-to-many, that tells what it reads of them itself. The names and
- * units are those of our interface, the way to them is another one: libsctp, and the owner's own descriptors. */
+/* One end of associations, multi-homed, one-to-one or one-to-many, that tells what it reads of them itself. The names
+ * and units are those of our interface, the way to them is another one: libsctp, and the owner's own descriptors. */
 
 static const char usage[] =
         "sctppeer serve --local=ADDR[,ADDR…] --port=N [OPTION…]\n"
@@ -51,6 +51,7 @@ struct peer {
         bool heartbeat_set, rto_set, retrans_set;
         unsigned heartbeat, rto_min, rto_max, retrans;
         struct pollfd sockets[SOCKETS_MAX];     /* the first is standard input */
+        bool peeled[SOCKETS_MAX];
         unsigned n_sockets;
 };
 
@@ -141,7 +142,10 @@ static size_t packed_length(const uint8_t *address) {
 
 static int set_options(const struct peer *p, int fd) {
         struct sctp_event_subscribe events = { .sctp_association_event = 1 };
-        struct sctp_paddrparams parameters = { .spp_hbinterval = p->heartbeat, .spp_pathmaxrxt = (uint16_t) p->retrans };
+        struct sctp_paddrparams parameters = {
+                .spp_hbinterval = p->heartbeat,
+                .spp_pathmaxrxt = (uint16_t) p->retrans,
+        };
         struct sctp_rtoinfo rto = { .srto_initial = p->rto_min, .srto_min = p->rto_min, .srto_max = p->rto_max };
         int off = 0;
 
@@ -260,6 +264,8 @@ static int take_association(struct peer *p, int fd, sctp_assoc_t id) {
 
                 if (peeled < 0 || fcntl(peeled, F_SETFL, O_NONBLOCK) < 0)
                         return fail("cannot peel off");
+                if (p->n_sockets < SOCKETS_MAX)
+                        p->peeled[p->n_sockets] = true;
                 return add_socket(p, peeled, true);
         }
 
@@ -276,6 +282,8 @@ static bool is_listening(int fd) {
 static void close_socket(struct peer *p, unsigned i) {
         (void) close(p->sockets[i].fd);
         p->sockets[i] = p->sockets[--p->n_sockets];
+        p->peeled[i] = p->peeled[p->n_sockets];
+        p->peeled[p->n_sockets] = false;
 }
 
 /* Accepts, or reads data away and heeds what it is told. */
@@ -297,8 +305,6 @@ static int serve_socket(struct peer *p, unsigned i) {
         if (n < 0 && errno == EAGAIN)
                 return 0;
         if (n <= 0) {
-                if (p->connects && p->connected < p->count)
-                        puts("failed");
                 close_socket(p, i);
                 return 0;
         }
@@ -322,7 +328,7 @@ static int type_of(int fd) {
         return type;
 }
 
-/* Of a peeled-off socket, as of a one-to-one one, there is no list, and the id does not matter: 0. */
+/* Of a one-to-one socket there is no list, and the id does not matter: 0. */
 static unsigned list_associations(int fd, sctp_assoc_t ids[static SOCKETS_MAX]) {
         struct {
                 uint32_t n;             /* a struct sctp_assoc_ids */
@@ -334,21 +340,17 @@ static unsigned list_associations(int fd, sctp_assoc_t ids[static SOCKETS_MAX]) 
         if (type_of(fd) != SOCK_SEQPACKET)
                 return 1;
         if (getsockopt(fd, IPPROTO_SCTP, SCTP_GET_ASSOC_ID_LIST, &list, &length) < 0)
-                return errno == EOPNOTSUPP;
+                return 0;
         memcpy(ids, list.ids, list.n * sizeof(*ids));
 
         return list.n;
 }
 
-static const char *style_of(int fd) {
-        struct sctp_assoc_ids none;
-        socklen_t length = sizeof(none);
-
-        if (type_of(fd) != SOCK_SEQPACKET)
+static const char *style_of(const struct peer *p, unsigned i) {
+        if (type_of(p->sockets[i].fd) != SOCK_SEQPACKET)
                 return "one_to_one";
 
-        return getsockopt(fd, IPPROTO_SCTP, SCTP_GET_ASSOC_ID_LIST, &none, &length) < 0 && errno == EOPNOTSUPP ?
-                       "peeled_off" : "one_to_many";
+        return p->peeled[i] ? "peeled_off" : "one_to_many";
 }
 
 static unsigned long long inode_of(int fd) {
@@ -420,15 +422,15 @@ static void print_path(int fd, sctp_assoc_t id, const uint8_t *address, const ch
         printf("}");
 }
 
-static bool print_association(int fd, sctp_assoc_t id, bool first) {
+static bool print_association(const struct peer *p, unsigned socket, sctp_assoc_t id, bool first) {
         static const char *const states[] = { "empty", "closed", "cookie_wait", "cookie_echoed", "established",
                 "shutdown_pending", "shutdown_sent", "shutdown_received", "shutdown_ack_sent" };
         struct sctp_status status = { .sstat_assoc_id = id };
         socklen_t length = sizeof(status);
         char primary[INET6_ADDRSTRLEN];
         struct sockaddr *addresses;
+        int n, fd = p->sockets[socket].fd;
         const uint8_t *next;
-        int n;
 
         if (getsockopt(fd, IPPROTO_SCTP, SCTP_STATUS, &status, &length) < 0)
                 return false;
@@ -437,7 +439,7 @@ static bool print_association(int fd, sctp_assoc_t id, bool first) {
                 return false;
         next = (const uint8_t *) addresses;
         printf("%s{\"associationId\":%d,\"inode\":%llu,\"style\":\"%s\",\"state\":\"%s\"", first ? "" : ",",
-               status.sstat_assoc_id, inode_of(fd), style_of(fd),
+               status.sstat_assoc_id, inode_of(fd), style_of(p, socket),
                (unsigned) status.sstat_state < ELEMENTS(states) ? states[status.sstat_state] : "unknown");
         printf(",\"localPort\":%u,\"peerPort\":%u", port_of(fd), ntohs(((const struct sockaddr_in *) next)->sin_port));
         printf(",\"peerReceiveWindowBytes\":%u,\"unacknowledgedChunks\":%u,\"pendingChunks\":%u,\"inStreams\":%u,"
@@ -461,11 +463,12 @@ static bool print_association(int fd, sctp_assoc_t id, bool first) {
         return true;
 }
 
-static bool print_statistics(int fd, sctp_assoc_t id, bool first) {
+static bool print_statistics(const struct peer *p, unsigned socket, sctp_assoc_t id, bool first) {
         struct sctp_status status = { .sstat_assoc_id = id };
         struct sctp_assoc_stats s = { .sas_assoc_id = id };
         socklen_t length = sizeof(status), stats_length = sizeof(s);
         char text[INET6_ADDRSTRLEN];
+        int fd = p->sockets[socket].fd;
 
         if (getsockopt(fd, IPPROTO_SCTP, SCTP_STATUS, &status, &length) < 0 ||
             getsockopt(fd, IPPROTO_SCTP, SCTP_GET_ASSOC_STATS, &s, &stats_length) < 0)
@@ -483,24 +486,18 @@ static bool print_statistics(int fd, sctp_assoc_t id, bool first) {
         return true;
 }
 
-static bool send_message(int fd, sctp_assoc_t id, bool first) {
+static bool send_message(const struct peer *p, unsigned socket, sctp_assoc_t id, bool first) {
         struct sctp_sndrcvinfo where = { .sinfo_assoc_id = id };
         char message[1000];
 
         (void) first;
         memset(message, 'x', sizeof(message));
-        return sctp_send(fd, message, sizeof(message), &where, 0) >= 0 || fail("cannot send") >= 0;
-}
-
-static bool abort_association(int fd, sctp_assoc_t id, bool first) {
-        struct sctp_sndrcvinfo where = { .sinfo_assoc_id = id, .sinfo_flags = SCTP_ABORT };
-
-        (void) first;
-        return sctp_send(fd, NULL, 0, &where, 0) >= 0 || fail("cannot abort") >= 0;
+        return sctp_send(p->sockets[socket].fd, message, sizeof(message), &where, 0) >= 0 || fail("cannot send") >= 0;
 }
 
 /* The first one that `act` has done something with is its `first`. */
-static void each_association(const struct peer *p, bool (*act)(int fd, sctp_assoc_t id, bool first)) {
+static void each_association(const struct peer *p,
+                             bool (*act)(const struct peer *p, unsigned socket, sctp_assoc_t id, bool first)) {
         bool first = true;
 
         for (unsigned i = 1; i < p->n_sockets; i++) {
@@ -508,8 +505,34 @@ static void each_association(const struct peer *p, bool (*act)(int fd, sctp_asso
                 unsigned n = is_listening(p->sockets[i].fd) && !p->many ? 0 : list_associations(p->sockets[i].fd, ids);
 
                 for (unsigned j = 0; j < n; j++)
-                        first = !act(p->sockets[i].fd, ids[j], first) && first;
+                        first = !act(p, i, ids[j], first) && first;
         }
+}
+
+/* A one-to-one socket cannot but be closed so, and one that a child has, too, is not. */
+static int abort_all(struct peer *p) {
+        const struct linger at_once = { .l_onoff = 1 };
+
+        for (unsigned i = p->n_sockets - 1; i > 0; i--) {
+                int fd = p->sockets[i].fd;
+                sctp_assoc_t ids[SOCKETS_MAX];
+
+                if (type_of(fd) == SOCK_SEQPACKET) {
+                        for (unsigned j = 0, n = list_associations(fd, ids); j < n; j++) {
+                                struct sctp_sndrcvinfo where = { .sinfo_assoc_id = ids[j], .sinfo_flags = SCTP_ABORT };
+
+                                if (sctp_send(fd, NULL, 0, &where, 0) < 0)
+                                        return fail("cannot abort");
+                        }
+                } else if (!is_listening(fd)) {
+                        if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0)
+                                return fail("SO_LINGER");
+                        close_socket(p, i);
+                }
+        }
+        puts("aborted");
+
+        return 0;
 }
 
 static void print_status(const struct peer *p) {
@@ -518,7 +541,7 @@ static void print_status(const struct peer *p) {
                 int fd = p->sockets[i].fd;
 
                 printf("%s{\"fd\":%d,\"inode\":%llu,\"style\":\"%s\",\"listening\":%s,\"localPort\":%u,",
-                       i > 1 ? "," : "", fd, inode_of(fd), style_of(fd), is_listening(fd) ? "true" : "false",
+                       i > 1 ? "," : "", fd, inode_of(fd), style_of(p, i), is_listening(fd) ? "true" : "false",
                        port_of(fd));
                 print_local(fd, 0);
                 printf("}");
@@ -542,10 +565,9 @@ static int obey(struct peer *p, const char *line) {
                 while (n-- > 0)
                         each_association(p, send_message);
                 puts("sent");
-        } else if (strcmp(line, "abort") == 0) {
-                each_association(p, abort_association);
-                puts("aborted");
-        } else if (strcmp(line, "close") == 0) {
+        } else if (strcmp(line, "abort") == 0)
+                return abort_all(p);
+        else if (strcmp(line, "close") == 0) {
                 while (p->n_sockets > 1)
                         close_socket(p, 1);
                 puts("closed");
@@ -687,7 +709,11 @@ static int read_options(struct peer *p, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-        static struct peer peer = { .count = 1, .sockets = { { .fd = STDIN_FILENO, .events = POLLIN } }, .n_sockets = 1 };
+        static struct peer peer = {
+                .count = 1,
+                .sockets = { { .fd = STDIN_FILENO, .events = POLLIN } },
+                .n_sockets = 1,
+        };
         int r;
 
         (void) setvbuf(stdout, NULL, _IOLBF, BUFSIZ);

@@ -29,8 +29,8 @@ def install(machine):
 
 
 def start(machine, verb, local=(), port=7000, peer=(), where="", wait=None, **options):
-    """`serve` or `connect`, running. `where` is a command that puts it somewhere else: `ip netns exec peer`; the options
-    are sctppeer's own: many=True, heartbeat=500, rto=(300, 600). Returns once it has said `wait`."""
+    """`serve` or `connect`, running. `where` is a command that puts it somewhere else: `ip netns exec peer`; the
+    options are sctppeer's own: many=True, heartbeat=500, rto=(300, 600). Returns once it has said `wait`."""
     words = [f"--local={','.join(local)}"] if local else []
     words += [f"--peer={','.join(peer)}"] if peer else []
     for name, value in options.items():
