@@ -138,7 +138,7 @@ static void prepare(const struct builder *b, const struct association *a, struct
  * SCTP_STATUS does not find it, but the options of a path do: they look by its address and port. (So they would for an
  * association that is not accepted, at its listener.) */
 static void ask_association(int fd, const struct association *a, struct question *q) {
-        q->status_given = a->id != 0 && ask(fd, SCTP_STATUS, &q->status, sizeof(q->status)) &&
+        q->status_given = ask(fd, SCTP_STATUS, &q->status, sizeof(q->status)) &&
                           (uint32_t) q->status.sstat_assoc_id == a->id;
         if (!q->status_given && a->state >= ASSOCIATION_ESTABLISHED)
                 return;
@@ -284,8 +284,8 @@ static int add_addresses(struct builder *b, const struct endpoint_question *q, c
         const uint8_t *next = q->addresses.bytes;
         int r;
 
-        /* Bound to any address: SCTP_GET_LOCAL_ADDRS lists all that the host has, the tables that one. But of an AF_INET6
-         * socket that is peeled off, getsockname() knows the port only. */
+        /* Bound to any address: SCTP_GET_LOCAL_ADDRS lists all that the host has, the tables that one. But of an
+         * AF_INET6 socket that is peeled off, getsockname() knows the port only. */
         if (!q->peeled_off && memcmp(name->bytes, any, sizeof(any)) == 0) {
                 r = add_address(b, name, &range);
                 if (r < 0)
