@@ -7,7 +7,8 @@
 #include "impaired.h"
 #include "option.h"
 
-/* How the time is shared out: each source may work until so many percent of it are over. What one leaves is the next one's. */
+/* How the time is shared out: each source may work until so many percent of it are over. What one leaves is the next
+ * one's; what one takes in excess is not, or the last ones might never have their turn. */
 #define OWNERS_PERCENT          40u
 #define DIAG_PERCENT            70u
 #define OPTIONS_PERCENT         95u
@@ -17,8 +18,9 @@ static bool is_off(const struct detail *d, enum source source) {
         return (d->options->off >> source) & 1;
 }
 
-static uint64_t deadline(uint64_t start, const struct scan_options *options, unsigned percent) {
-        return start + options->dear_usec * percent / 100;
+static uint64_t deadline(uint64_t start, const struct scan_options *options, unsigned from, unsigned to) {
+        return MAX(start + options->dear_usec * to / 100,
+                   clock_usec(CLOCK_MONOTONIC) + options->dear_usec * (to - from) / 100);
 }
 
 static bool is_over(uint64_t end) {
@@ -654,25 +656,26 @@ static void ask_conntrack_all(struct detail *d, uint64_t end) {
 }
 
 int detail_ask(struct detail *d) {
-        uint64_t start = clock_usec(CLOCK_MONOTONIC);
+        uint64_t start = clock_usec(CLOCK_MONOTONIC), end;
         int r;
 
         keep_report(d, SOURCE_OPTIONS);
         keep_report(d, SOURCE_OWNERS);
         keep_report(d, SOURCE_CONNTRACK);
 
-        r = look_for_owners(d, deadline(start, d->options, OWNERS_PERCENT));
+        r = look_for_owners(d, deadline(start, d->options, 0, OWNERS_PERCENT));
         if (r < 0)
                 return r;
-        ask_diag_all(d, deadline(start, d->options, DIAG_PERCENT));
-        r = ask_options_all(d, deadline(start, d->options, OPTIONS_PERCENT));
+        ask_diag_all(d, deadline(start, d->options, OWNERS_PERCENT, DIAG_PERCENT));
+        end = deadline(start, d->options, DIAG_PERCENT, OPTIONS_PERCENT);
+        r = ask_options_all(d, end);
         if (r >= 0)
-                r = add_strays(d, deadline(start, d->options, OPTIONS_PERCENT));
+                r = add_strays(d, end);
         if (r >= 0)
                 r = join_owners(d);
         if (r < 0)
                 return r;
-        ask_conntrack_all(d, deadline(start, d->options, CONNTRACK_PERCENT));
+        ask_conntrack_all(d, deadline(start, d->options, OPTIONS_PERCENT, CONNTRACK_PERCENT));
 
         return 0;
 }
