@@ -11,6 +11,12 @@ IMPATIENT = (
     " net.sctp.max_init_retransmits=2 net.sctp.association_max_retrans=2 net.sctp.path_max_retrans=2"
 )
 THERE = "ip netns exec peer"
+NAMED = "SCTP_NETNS_NAME=peer"
+
+
+def here(machine):
+    """What is told of the daemon's own network namespace."""
+    return "SCTP_NETNS=" + machine.run("stat --dereference --format=%i /proc/self/ns/net").stdout.strip()
 
 
 def two_namespaces(machine):
@@ -74,20 +80,26 @@ def test_beginnings_and_ends_are_told_once(machine):
     for local_port, peer_port in [(6001, 5001), (6002, 5002), (5003, 6003)]:
         journal.wait_for_state(machine, "closed", local_port, peer_port)
 
-    told = journal.entries(machine)
+    told = journal.entries(machine, here(machine))
     assert_never_answered(journal.of(told, 6001, 5001))
     assert_up_and_down(journal.of(told, 6002, 5002))
     assert_ends(journal.of(told, 6002, 5002), "10.0.1.1", 6002, "10.0.1.2", 5002)
     assert_up_and_down(journal.of(told, 5003, 6003))
     assert_ends(journal.of(told, 5003, 6003), "fd00:1::1", 5003, "fd00:1::2", 6003)
 
-    # The endpoint in the other namespace is none of this one's, and there is no other news.
+    # There is no other news of this namespace,
     rest = [entry for entry in told if "SCTP_PEER_PORT" not in entry]
     assert journal.kinds(rest) == ["endpoint_added", "endpoint_removed"]
     for entry in rest:
         assert (entry["SCTP_LOCAL_ADDRS"], entry["SCTP_LOCAL_PORT"]) == ("fd00:1::1", "5003")
         assert "[fd00:1::1]:5003" in entry["MESSAGE"]
     assert len(told) == sum(len(journal.of(told, *ends)) for ends in [(6001, 5001), (6002, 5002), (5003, 6003)]) + 2
+    # and of the other one its own: the other end of each, with who has it.
+    told = journal.entries(machine, NAMED)
+    for ends in (5002, 6002), (6003, 5003):
+        assert_up_and_down(journal.of(told, *ends))
+    assert {entry["SCTP_COMM"] for entry in told if "SCTP_COMM" in entry} == {"ncat"}
+    assert [entry["SCTP_LOCAL_PORT"] for entry in told if "SCTP_PEER_PORT" not in entry] == ["5002"]
     for peer in (unanswered, there, client_there):
         peer.end()
 
@@ -95,23 +107,24 @@ def test_beginnings_and_ends_are_told_once(machine):
 def test_what_is_there_at_the_start_is_no_news_but_its_end_is(machine):
     two_namespaces(machine)
     there = server_there(machine, 5001)
-    here = peers.server(machine, "ncat", "10.0.1.1", 5002)
+    idle = peers.server(machine, "ncat", "10.0.1.1", 5002)
     client = peers.client(machine, "ncat", "10.0.1.1", 6001, "10.0.1.2", 5001)
     peers.wait_for_association(machine, 6001, 5001)
     machine.run("systemctl start sctpmond")
     assert journal.entries(machine) == []
     now = journal.status(machine)
-    assert (now["endpoints"], now["associations"]) == (1, 1)
+    # Of both namespaces
+    assert (now["endpoints"], now["associations"], now["namespaces"]) == (2, 2, 2)
 
     # Killed while its peer is out of reach, the client leaves an association that nobody answers.
     machine.run("tc qdisc add dev veth1 root netem loss 100%")
     client.end(signal.SIGKILL)
     journal.wait_for_state(machine, "closed", 6001, 5001)
-    told = journal.entries(machine)
+    told = journal.entries(machine, here(machine))
     assert journal.steps(told) == ["established", "shutdown_sent", "closed"]
     assert_ends(told, "10.0.1.1", 6001, "10.0.1.2", 5001)
     # How long it had been established before the daemon came is not known, and not said.
     assert "SCTP_DURATION_MS" not in told[0]
     assert int(told[1]["SCTP_DURATION_MS"]) >= 500
     there.end()
-    here.end()
+    idle.end()
