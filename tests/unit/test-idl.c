@@ -29,6 +29,9 @@ static void test_own_interface(void **state) {
         assert_string_equal(idl_name(idl), "io.sctpmon.Monitor");
         assert_string_equal(idl_text(idl), interface_text);
         assert_true(idl_has_method(idl, "ListEndpoints"));
+        assert_true(idl_has_method(idl, "ListNamespaces"));
+        assert_true(idl_has_method(idl, "GetAssociation"));
+        assert_false(idl_has_method(idl, "AssociationNotFound"));
         assert_false(idl_has_method(idl, "Endpoint"));
         assert_false(idl_has_method(idl, "Overrun"));
         assert_false(idl_has_method(idl, "Nothing"));
