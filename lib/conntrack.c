@@ -84,11 +84,12 @@ static const struct nlattr *find_in(const struct nlattr *nest, uint16_t type) {
         return NULL;
 }
 
-/* Where the first packet went to. */
-static int read_destination(const struct nlattr *tuple, struct address *ret, uint16_t *ret_port) {
+/* One end of a tuple, by the types of its attributes. */
+static int read_end(const struct nlattr *tuple, uint16_t type_v4, uint16_t type_v6, uint16_t type_port,
+                    struct conntrack_end *ret) {
         const struct nlattr *ip = find_in(tuple, CTA_TUPLE_IP),
-                            *port = find_in(find_in(tuple, CTA_TUPLE_PROTO), CTA_PROTO_DST_PORT),
-                            *v4 = find_in(ip, CTA_IP_V4_DST), *v6 = find_in(ip, CTA_IP_V6_DST);
+                            *port = find_in(find_in(tuple, CTA_TUPLE_PROTO), type_port),
+                            *v4 = find_in(ip, type_v4), *v6 = find_in(ip, type_v6);
         struct address address = {};
 
         if (!port || mnl_attr_get_payload_len(port) != 2)
@@ -101,40 +102,48 @@ static int read_destination(const struct nlattr *tuple, struct address *ret, uin
                 return -EBADMSG;
 
         memcpy(address.bytes, mnl_attr_get_payload(v4 ?: v6), address.family == AF_INET ? 4 : 16);
-        *ret = address;
-        *ret_port = ntohs(mnl_attr_get_u16(port));
+        *ret = (struct conntrack_end) { address, ntohs(mnl_attr_get_u16(port)) };
         return 0;
 }
 
-int conntrack_read(const struct nlmsghdr *header, struct address *ret, uint16_t *ret_port) {
-        const struct nlattr *attribute;
+int conntrack_read(const struct nlmsghdr *header, struct conntrack_end *ret_original,
+                   struct conntrack_end *ret_answering) {
+        const struct nlattr *attribute, *original = NULL, *reply = NULL;
+        int r;
 
         if (mnl_nlmsg_get_payload_len(header) < sizeof(struct nfgenmsg))
                 return -EBADMSG;
 
-        mnl_attr_for_each(attribute, header, sizeof(struct nfgenmsg))
+        mnl_attr_for_each(attribute, header, sizeof(struct nfgenmsg)) {
                 if (mnl_attr_get_type(attribute) == CTA_TUPLE_ORIG)
-                        return read_destination(attribute, ret, ret_port);
+                        original = attribute;
+                else if (mnl_attr_get_type(attribute) == CTA_TUPLE_REPLY)
+                        reply = attribute;
+        }
 
-        return -EBADMSG;
+        r = read_end(original, CTA_IP_V4_DST, CTA_IP_V6_DST, CTA_PROTO_DST_PORT, ret_original);
+        return r < 0 ? r : read_end(reply, CTA_IP_V4_SRC, CTA_IP_V6_SRC, CTA_PROTO_SRC_PORT, ret_answering);
 }
 
 struct answer {
-        struct address address;
-        uint16_t port;
+        struct conntrack_end original, answering;
 };
 
 static int read_message(const struct nlmsghdr *header, void *userdata) {
         struct answer *a = userdata;
         int r;
 
-        r = conntrack_read(header, &a->address, &a->port);
+        r = conntrack_read(header, &a->original, &a->answering);
         if (r < 0) {
                 errno = -r;
                 return MNL_CB_ERROR;
         }
 
         return MNL_CB_STOP;
+}
+
+static bool is_end(const struct conntrack_end *end, const struct address *address, uint16_t port) {
+        return end->port == port && address_equal(&end->address, address);
 }
 
 int conntrack_original(struct conntrack *c, const struct address *local, uint16_t local_port,
@@ -169,11 +178,12 @@ int conntrack_original(struct conntrack *c, const struct address *local, uint16_
         if (r < 0)
                 return errno == EINVAL ? -EOPNOTSUPP : -errno;
 
-        /* It went where it was sent to: nothing was translated. */
-        if (answer.address.family == 0 || (address_equal(&answer.address, local) && answer.port == local_port))
+        /* The kernel finds an entry by either of its tuples: this end may have begun the connection. Or it went
+         * where it was sent to, and nothing was translated. */
+        if (!is_end(&answer.answering, local, local_port) || is_end(&answer.original, local, local_port))
                 return -ENOENT;
 
-        *ret = answer.address;
-        *ret_port = answer.port;
+        *ret = answer.original.address;
+        *ret_port = answer.original.port;
         return 0;
 }

@@ -17,9 +17,16 @@ int conntrack_open(struct conntrack **ret);
 struct conntrack *conntrack_close(struct conntrack *c);
 DEFINE_CLEANUP(struct conntrack *, conntrack_close)
 
-/* Reads the original destination from one answer of the kernel's; -EBADMSG: it is none about a connection. */
+struct conntrack_end {
+        struct address address;
+        uint16_t port;
+};
+
+/* Reads from one answer of the kernel's where the first packet was sent to, and from where the answers come.
+ * -EBADMSG: it is none about a connection. */
 struct nlmsghdr;
-int conntrack_read(const struct nlmsghdr *header, struct address *ret, uint16_t *ret_port);
+int conntrack_read(const struct nlmsghdr *header, struct conntrack_end *ret_original,
+                   struct conntrack_end *ret_answering);
 
 /* For an association between these ends, as its own namespace sees it: the address and port that the peer had
  * connected to, where that is another one. -ENOENT: there is no entry, or no DNAT in it; -EPERM; -EOPNOTSUPP: nobody

@@ -14,7 +14,8 @@
 /* An empty namespace is read all the same at each so many'th look: an association may have been left without a socket
  * since the last one. */
 #define SCAN_EMPTY_LOOKS_MAX 16u
-/* While there are as many SCTP sockets as at the last look, only each so many'th empty namespace is asked for its own. */
+/* While there are as many SCTP sockets as at the last look, only each so many'th empty namespace is asked for its
+ * own. */
 #define SCAN_EMPTY_TURNS 8u
 
 struct scan_memory {
@@ -213,8 +214,9 @@ static void name_container(struct scan *s, const struct netns_place *place, stru
                 memcpy(n->container, process.process.container, sizeof(n->container));
 }
 
-/* Every SCTP socket uses the module. One that ends while another begins leaves the number as it is: so those who ask have
- * all namespaces looked at, and of our own accord that is done in turns. A kernel with SCTP built in has no such number. */
+/* Every SCTP socket uses the module. One that ends while another begins leaves the number as it is: so those who
+ * ask have all namespaces looked at, and of our own accord that is done in turns. A kernel with SCTP built in has
+ * no such number. */
 static bool sockets_settled(struct scan *s) {
         struct scan_memory *m = s->options->memory;
         _cleanup_close_ int directory = -EBADF;
@@ -255,6 +257,39 @@ static void compare_sockets(struct scan *s, struct netns_place *place, size_t fi
                 s->strays |= sockets > s->b.n_endpoints - first_endpoint;
 }
 
+/* Of a namespace whose tables are not read. */
+static int keep_counters(struct scan *s, const struct netns_place *place) {
+        const struct snapshot *previous = s->options->previous;
+        const struct netns *before = previous ? snapshot_netns(previous, place->netns) : NULL;
+        const struct counter *c;
+        uint32_t low = 0, high;
+        int r = 0;
+
+        if (!before || !netns_may_be_same(before->generation, place->generation))
+                return 0;
+
+        /* Namespaces are read in the order of their numbers, and so their counters stand. */
+        c = snapshot_counters(previous);
+        high = snapshot_head(previous)->n_counters;
+        while (low < high) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (c[middle].netns < place->netns)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; r >= 0 && low < snapshot_head(previous)->n_counters && c[low].netns == place->netns; low++) {
+                struct counter *copy;
+
+                r = builder_add_counter(&s->b, &copy);
+                if (r >= 0)
+                        *copy = c[low];
+        }
+
+        return r;
+}
+
 static int scan_place(struct scan *s, struct netns_place *place) {
         const struct netns_list *list = s->options->memory->namespaces;
         size_t first_endpoint = s->b.n_endpoints;
@@ -273,6 +308,9 @@ static int scan_place(struct scan *s, struct netns_place *place) {
         if (is_empty(s, place)) {
                 n.idle = 1;
                 n.has_sctp = 1;
+                r = keep_counters(s, place);
+                if (r < 0)
+                        return r;
         } else {
                 directory = r = netns_open_sctp(list, place);
                 if (r >= 0)

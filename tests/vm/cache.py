@@ -72,7 +72,7 @@ def entry(kind, ingredients, build):
 
 
 def _forget_old(kind):
-    entries = [path for path in ROOT.glob(f"{kind}-*") if path.name.rpartition("-")[0] == kind]
+    entries = [path for path in ROOT.glob(f"{kind}-*") if path.name.rpartition("-")[0] == kind and path.is_dir()]
     entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in entries[KEPT_OF_A_KIND:]:
         shutil.rmtree(path)
