@@ -55,9 +55,16 @@ void carry_answer(struct builder *b, struct association *a, const struct diag_as
                         answer_path(b->paths + a->paths.first + i, answer);
 }
 
+/* What a daemon before us was told is not handed on: it may have had other rights, and another configuration. */
+static bool begins_anew(const struct snapshot_head *head) {
+        return head->serial == 1;
+}
+
 static void carry_path(const struct snapshot_head *head, struct path *path, const struct path *p) {
-        path->detail = p->detail;
-        path->given[1] = p->given[1];
+        if (!begins_anew(head)) {
+                path->detail = p->detail;
+                path->given[1] = p->given[1];
+        }
         if (FIELD_GIVEN(p, PATH_STATE) && FIELD_GIVEN(path, PATH_STATE) && p->state == path->state) {
                 path->state_since = p->state_since;
                 path->state_since_monotonic = p->state_since_monotonic;
@@ -106,8 +113,10 @@ static void carry(struct builder *b, struct association *a, const struct snapsho
         a->last_change = p->last_change;
         a->last_change_monotonic = p->last_change_monotonic;
         a->given[0] |= p->given[0] & handed_on;
-        a->detail = p->detail;
-        a->given[1] = p->given[1];
+        if (!begins_anew(&b->head)) {
+                a->detail = p->detail;
+                a->given[1] = p->given[1];
+        }
         if (a->state != p->state)
                 set_changed(a, &b->head);
         carry_paths(b, a, previous, p);
@@ -137,6 +146,10 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
         if (r < 0)
                 return r;
         a->unseen = same ? 0 : p->unseen + looked;
+        if (begins_anew(&b->head)) {
+                a->detail = (struct association_detail) {};
+                a->given[1] = 0;
+        }
         if (same) {
                 a->inode = found.inode;
                 carry_answer(b, a, &found);

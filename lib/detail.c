@@ -655,6 +655,51 @@ static void ask_conntrack_all(struct detail *d, uint64_t end) {
         report->duration_usec = clock_usec(CLOCK_MONOTONIC) - start;
 }
 
+#define BIT(index) (UINT64_C(1) << ((index) - FIELD_DETAIL))
+
+/* What only the socket options tell, of an association and of a path. */
+#define OPTIONS_OWN     BIT(ASSOCIATION_OPTIONS_AT)
+#define OPTIONS_OWN_PATH (BIT(PATH_MTU) | BIT(PATH_HEARTBEATS))
+/* What conntrack does. */
+#define CONNTRACK_OWN   BIT(ASSOCIATION_ORIGINAL_PORT)
+/* What sock_diag alone tells. */
+#define SHARED          (BIT(ASSOCIATION_PEER_RECEIVE_WINDOW) | BIT(ASSOCIATION_UNACKNOWLEDGED_CHUNKS) | \
+                         BIT(ASSOCIATION_PENDING_CHUNKS) | BIT(ASSOCIATION_FRAGMENTATION_POINT))
+#define DIAG_OWN        ~(OPTIONS_OWN | CONNTRACK_OWN | SHARED)
+#define DIAG_OWN_PATH   (BIT(PATH_SSTHRESH) | BIT(PATH_PARTIAL_BYTES_ACKED) | BIT(PATH_FLIGHT_SIZE) | \
+                         BIT(PATH_ERROR_COUNT))
+
+/* A source that has been switched off tells nothing, not even what it has told before. */
+static void forget_switched_off(struct detail *d) {
+        struct builder *b = d->builder;
+        uint64_t gone = 0, gone_path = 0;
+
+        if (is_off(d, SOURCE_SOCK_DIAG)) {
+                gone |= DIAG_OWN;
+                gone_path |= DIAG_OWN_PATH;
+        }
+        if (is_off(d, SOURCE_OPTIONS)) {
+                gone |= OPTIONS_OWN;
+                gone_path |= OPTIONS_OWN_PATH;
+        }
+        if (is_off(d, SOURCE_SOCK_DIAG) && is_off(d, SOURCE_OPTIONS)) {
+                gone |= SHARED;
+                gone_path = UINT64_MAX;
+        }
+        if (is_off(d, SOURCE_CONNTRACK))
+                gone |= CONNTRACK_OWN;
+
+        for (size_t i = 0; gone != 0 && i < b->n_associations; i++) {
+                struct association *a = b->associations + i;
+
+                a->given[1] &= ~gone;
+                if (is_off(d, SOURCE_CONNTRACK))
+                        a->detail.original = (struct address) {};
+                for (uint32_t j = 0; j < a->paths.count; j++)
+                        b->paths[a->paths.first + j].given[1] &= ~gone_path;
+        }
+}
+
 int detail_ask(struct detail *d) {
         uint64_t start = clock_usec(CLOCK_MONOTONIC), end;
         int r;
@@ -662,6 +707,7 @@ int detail_ask(struct detail *d) {
         keep_report(d, SOURCE_OPTIONS);
         keep_report(d, SOURCE_OWNERS);
         keep_report(d, SOURCE_CONNTRACK);
+        forget_switched_off(d);
 
         r = look_for_owners(d, deadline(start, d->options, 0, OWNERS_PERCENT));
         if (r < 0)

@@ -341,8 +341,18 @@ static int start_of(int dir, uint64_t *ret) {
         return p ? text_to_u64(p, strlen(p), 10, UINT64_MAX, ret) : -EBADMSG;
 }
 
+/* By its table a namespace is known again where processes do not tell its number: it may have been met first by one
+ * of those. */
+static void set_table(struct netns_list *l, struct entry *e, uint64_t table) {
+        uint64_t unnamed = NETNS_UNNAMED_MIN + table;
+
+        e->table = table;
+        if (e->place.netns < NETNS_UNNAMED_MIN && find(l, unnamed))
+                drop(l, position(l, unnamed));
+}
+
 static int add_known(struct netns_list *l, struct entry *e, pid_t pid, int dir) {
-        uint64_t start = 0, directory = 0, table = 0, unnamed, again = 0;
+        uint64_t start = 0, directory = 0, table = 0, again = 0;
         int r;
 
         for (size_t i = 0; i < e->n_known; i++)
@@ -362,11 +372,7 @@ static int add_known(struct netns_list *l, struct entry *e, pid_t pid, int dir) 
                 return absent(r) || r >= 0 ? 0 : r;
 
         e->known[e->n_known++] = (struct known) { pid, start, directory };
-        e->table = table;
-        /* It was met first by a process that did not tell its number. */
-        unnamed = NETNS_UNNAMED_MIN + table;
-        if (e->place.netns < NETNS_UNNAMED_MIN && find(l, unnamed))
-                drop(l, position(l, unnamed));
+        set_table(l, e, table);
         return 0;
 }
 
@@ -737,15 +743,19 @@ static int enter(const struct entry *e) {
 /* The generation is the kernel's cookie where it can be had, which differs over the whole boot. Elsewhere it is how
  * often the list had lost a namespace, or sight of one, before it found this one. */
 static int ask_generation(struct netns_list *l, struct entry *e) {
-        uint64_t generation = 0;
+        uint64_t generation = 0, table = 0;
         int r = 0;
 
         if (!e->place.own)
                 r = enter(e);
         if (r >= 0) {
                 r = read_cookie(&generation);
+                if (inode_of("/proc/thread-self/net/dev", &table) < 0)
+                        table = 0;
                 netns_leave(l);
         }
+        if (table != 0)
+                set_table(l, e, table);
         if (r == -ESTALE || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
                 return r;
         if (r < 0) {
