@@ -446,16 +446,26 @@ static const struct {
         [SOURCE_CONNTRACK] = { "Conntrack=no", offsetof(struct config, conntrack) },
 };
 
+static bool is_off(const struct config *config, enum source source) {
+        return switches[source].by && !*(const bool *) ((const char *) config + switches[source].offset);
+}
+
+const char *config_off_by(const struct config *config, enum source source) {
+        if (is_off(config, source))
+                return switches[source].by;
+        /* Without its owners nobody's socket can be asked. */
+        if (source == SOURCE_OPTIONS && is_off(config, SOURCE_OWNERS))
+                return switches[SOURCE_OWNERS].by;
+
+        return NULL;
+}
+
 unsigned config_off(const struct config *config) {
         unsigned off = 0;
 
-        for (size_t i = 0; i < _SOURCE_MAX; i++)
-                if (switches[i].by && !*(const bool *) ((const char *) config + switches[i].offset))
+        for (enum source i = 0; i < _SOURCE_MAX; i++)
+                if (config_off_by(config, i))
                         off |= 1u << i;
 
         return off;
-}
-
-const char *config_off_by(enum source source) {
-        return switches[source].by;
 }

@@ -62,5 +62,5 @@ const char *config_option(size_t index, const char **ret_value, const char **ret
 /* Bits by enum source: those that are switched off. */
 unsigned config_off(const struct config *config);
 
-/* The setting that a source is switched off by, "SocketOptions=no"; NULL: none can. */
-const char *config_off_by(enum source source);
+/* The setting that a source is switched off by, "SocketOptions=no"; NULL: it is not. */
+const char *config_off_by(const struct config *config, enum source source);

@@ -417,16 +417,17 @@ static int monitor(struct call *call, json_t *parameters, void *userdata) {
         return query_start(userdata, call, parameters, NULL, monitor_snapshot);
 }
 
-static json_t *json_source(const struct source_report *report, enum source source, unsigned off) {
+static json_t *json_source(const struct source_report *report, enum source source, const struct config *config) {
         static const struct source_report none = { .result = SOURCE_SKIPPED };
         char time[TEXT_TIME_MAX], reason[sizeof(report->text)];
+        const char *off = config_off_by(config, source);
         json_t *json;
 
         snprintf(reason, sizeof(reason), "%s", report->text);
-        if ((off >> source) & 1)
-                snprintf(reason, sizeof(reason), "switched off by %s", config_off_by(source));
+        if (off)
+                snprintf(reason, sizeof(reason), "switched off by %s", off);
         /* Of one that was in use until the last reload nothing is true any more. Our own namespace is always read. */
-        if ((off >> source) & 1 && source != SOURCE_NAMESPACES)
+        if (off && source != SOURCE_NAMESPACES)
                 report = &none;
         json = json_pack("{sssssIsIsIsIss*ss*}",
                          "name", source_name(source),
@@ -443,11 +444,10 @@ static json_t *json_source(const struct source_report *report, enum source sourc
 }
 
 static json_t *json_sources(const struct manager *m, const struct snapshot_head *head) {
-        unsigned off = config_off(&m->config);
         json_t *sources = json_array();
 
         for (size_t i = 0; i < _SOURCE_MAX; i++)
-                (void) json_array_append_new(sources, json_source(head->sources + i, (enum source) i, off));
+                (void) json_array_append_new(sources, json_source(head->sources + i, (enum source) i, &m->config));
 
         return sources;
 }
@@ -473,8 +473,8 @@ static const char *statistics_reason(const struct query *q, const struct snapsho
 
         if (a->id == 0)
                 return "it has no id yet";
-        if ((config_off(&q->manager->config) >> SOURCE_OPTIONS) & 1)
-                return "switched off by SocketOptions=no";
+        if (config_off_by(&q->manager->config, SOURCE_OPTIONS))
+                return "socket options are switched off by the configuration";
         if (found->association_id != a->id || found->netns != a->netns)
                 return "the answer did not come in time";
 

@@ -107,27 +107,33 @@ static void test_all(void **state) {
                                          1u << SOURCE_OWNERS | 1u << SOURCE_CONNTRACK);
 }
 
-/* Each setting switches off its own source, and is told as it is written. */
+/* Each setting switches off its own source, and is told as it is written; options need owners. */
 static void test_switches(void **state) {
-        char name[64], message[CONFIG_MESSAGE_MAX];
-        unsigned switches = 0;
+        static const struct {
+                const char *name, *value, *by;
+                enum source source;
+                unsigned off;
+        } switches[] = {
+                { "Namespaces", "own", "Namespaces=own", SOURCE_NAMESPACES, 1u << SOURCE_NAMESPACES },
+                { "SockDiag", "no", "SockDiag=no", SOURCE_SOCK_DIAG, 1u << SOURCE_SOCK_DIAG },
+                { "SocketOptions", "no", "SocketOptions=no", SOURCE_OPTIONS, 1u << SOURCE_OPTIONS },
+                { "Owners", "no", "Owners=no", SOURCE_OWNERS, 1u << SOURCE_OWNERS | 1u << SOURCE_OPTIONS },
+                { "Conntrack", "no", "Conntrack=no", SOURCE_CONNTRACK, 1u << SOURCE_CONNTRACK },
+        };
+        char message[CONFIG_MESSAGE_MAX];
 
         (void) state;
-        for (unsigned i = 0; i < _SOURCE_MAX; i++) {
+        for (size_t i = 0; i < ELEMENTS(switches); i++) {
                 struct config c = CONFIG_DEFAULT;
-                const char *by = config_off_by((enum source) i);
-                size_t n;
 
                 assert_int_equal(config_off(&c), 0);
-                if (!by)
-                        continue;
-                n = strcspn(by, "=");
-                snprintf(name, sizeof(name), "%.*s", (int) n, by);
-                assert_int_equal(config_set(&c, name, by + n + 1, message), 0);
-                assert_int_equal(config_off(&c), 1u << i);
-                switches++;
+                assert_null(config_off_by(&c, switches[i].source));
+                assert_int_equal(config_set(&c, switches[i].name, switches[i].value, message), 0);
+                assert_int_equal(config_off(&c), switches[i].off);
+                assert_string_equal(config_off_by(&c, switches[i].source), switches[i].by);
+                if (switches[i].source == SOURCE_OWNERS)
+                        assert_string_equal(config_off_by(&c, SOURCE_OPTIONS), "Owners=no");
         }
-        assert_int_equal(switches, 5);
 }
 
 static void test_values(void **state) {
