@@ -7,10 +7,32 @@
 #include "watch.h"
 
 static void cell_state(struct grid *g, json_t *object) {
+        bool impaired = json_is_true(json_object_get(object, "impaired"));
         const char *state = member_string(object, "state");
 
-        if (state[0])
-                grid_put(g, strcmp(state, "established") == 0 ? STYLE_PLAIN : STYLE_WARNING, "%s", state);
+        if (!state[0])
+                return;
+        grid_put(g, impaired ? STYLE_TROUBLE : strcmp(state, "established") == 0 ? STYLE_PLAIN : STYLE_WARNING,
+                 "%s", state);
+        /* In words, too, where the column with the reasons may have to be left out. */
+        if (impaired && grid_layout(g) == LAYOUT_STACKED)
+                grid_put(g, STYLE_TROUBLE, "impaired");
+}
+
+static void cell_impaired(struct grid *g, json_t *object) {
+        json_t *reason;
+        size_t i;
+
+        json_array_foreach(json_object_get(object, "impairedReasons"), i, reason)
+                grid_put(g, STYLE_TROUBLE, "%s", json_string_value(reason) ?: "-");
+}
+
+/* Where the peer connected to before NAT. */
+static void cell_via(struct grid *g, json_t *object) {
+        const char *address = member_string(object, "originalAddress");
+
+        if (address[0])
+                cell_put_end(g, address, member_int(object, "originalPort"));
 }
 
 /* "1/2": so many paths of so many are active */
@@ -23,31 +45,14 @@ static void cell_paths(struct grid *g, json_t *object) {
                 const char *state = member_string(path, "state");
 
                 known += state[0] != '\0';
-                if (strcmp(state, "active") == 0)
-                        active++;
-                else if (strcmp(state, "inactive") == 0)
-                        style = STYLE_TROUBLE;
-                else if (state[0] && style == STYLE_PLAIN)
-                        style = STYLE_WARNING;
+                active += strcmp(state, "active") == 0;
+                style = MAX(style, path_style(state));
         }
         /* Kernels before 3.19 do not tell. */
         if (known == 0)
                 grid_put(g, style, "?/%zu", json_array_size(paths));
         else
                 grid_put(g, style, "%zu/%zu", active, json_array_size(paths));
-}
-
-static void cell_heartbeat(struct grid *g, json_t *object) {
-        json_t *ms = json_object_get(object, "heartbeatIntervalMs"),
-               *jiffies = json_object_get(object, "heartbeatIntervalJiffies");
-        json_int_t value = json_integer_value(ms);
-
-        if (ms && value % 1000 == 0)
-                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "s", value / 1000);
-        else if (ms)
-                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "ms", value);
-        else if (jiffies)
-                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "jiffies", json_integer_value(jiffies));
 }
 
 static void cell_streams(struct grid *g, json_t *object) {
@@ -61,15 +66,19 @@ const struct column association_columns[] = {
         { .title = "LOCAL", .render = cell_local_ends },
         { .title = "PEER", .render = cell_peer_ends },
         { .title = "STATE", .render = cell_state },
-        { .title = "PATHS", .render = cell_paths, .right = true, .drop = 1 },
-        { .title = "TX", .member = "transmitQueueBytes", .right = true, .drop = 2 },
-        { .title = "RX", .member = "receiveQueueBytes", .right = true, .drop = 3 },
-        { .title = "RTX", .member = "retransmittedChunks", .right = true, .drop = 4 },
-        { .title = "HB", .render = cell_heartbeat, .right = true, .drop = 6 },
-        { .title = "STREAMS", .render = cell_streams, .right = true, .drop = 7 },
+        { .title = "PATHS", .render = cell_paths, .right = true, .drop = 2 },
+        { .title = "IMPAIRED", .render = cell_impaired, .drop = 1, .when = WHEN_KNOWN },
+        { .title = "TX", .member = "transmitQueueBytes", .right = true, .drop = 6 },
+        { .title = "RX", .member = "receiveQueueBytes", .right = true, .drop = 7 },
+        { .title = "RTX", .member = "retransmittedChunks", .right = true, .drop = 8 },
+        { .title = "HB", .render = cell_heartbeat, .right = true, .drop = 11 },
+        { .title = "STREAMS", .render = cell_streams, .right = true, .drop = 12 },
         { .title = "UID", .member = "uid", .right = true, .when = WHEN_WIDE },
-        { .title = "USER", .render = cell_user, .drop = 5, .when = WHEN_TERMINAL },
-        { .title = "INODE", .member = "inode", .right = true, .drop = 8 },
+        { .title = "USER", .render = cell_user, .drop = 10, .when = WHEN_TERMINAL },
+        { .title = "PROCESS", .render = cell_process, .drop = 3, .when = WHEN_KNOWN },
+        { .title = "CONTAINER", .member = "container", .drop = 4, .when = WHEN_KNOWN },
+        { .title = "VIA", .render = cell_via, .drop = 9, .when = WHEN_KNOWN },
+        { .title = "INODE", .member = "inode", .right = true, .drop = 13 },
         { .title = "STYLE", .member = "style", .when = WHEN_WIDE },
         { .title = "MAXRTX", .member = "maxRetransmissions", .right = true, .when = WHEN_WIDE },
         { .title = "INITRTX", .member = "initRetransmissions", .right = true, .when = WHEN_WIDE },
@@ -79,7 +88,7 @@ const struct column association_columns[] = {
         { .title = "RCVBUF", .member = "receiveBufferBytes", .right = true, .when = WHEN_WIDE },
         { .title = "SINCE", .member = "observedSince", .when = WHEN_WIDE },
         { .title = "CHANGED", .member = "lastChange", .when = WHEN_WIDE },
-        { .title = "NETNS", .member = "netns", .right = true, .drop = 9, .when = WHEN_DIFFERENT },
+        { .title = "NETNS", .render = cell_netns, .drop = 5, .when = WHEN_DIFFERENT },
 };
 const size_t n_association_columns = ELEMENTS(association_columns);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <pwd.h>
 #include <string.h>
+#include <time.h>
 
 #include "cells.h"
 
@@ -32,6 +33,10 @@ static void put_end(struct grid *g, enum style style, const char *before, const 
                  before, address, port, after);
 }
 
+void cell_put_end(struct grid *g, const char *address, json_int_t port) {
+        put_end(g, STYLE_PLAIN, "", address, port, "");
+}
+
 void cell_local_ends(struct grid *g, json_t *object) {
         json_int_t port = member_int(object, "localPort");
         json_t *address;
@@ -51,19 +56,20 @@ static const char *path_state(json_t *object, const char *address) {
         return "";
 }
 
+enum style path_style(const char *state) {
+        return state[0] == '\0' || strcmp(state, "active") == 0 ? STYLE_PLAIN :
+                strcmp(state, "inactive") == 0 ? STYLE_TROUBLE : STYLE_WARNING;
+}
+
 static void put_peer(struct grid *g, json_t *object, const char *address, bool primary) {
         json_int_t port = member_int(object, "peerPort");
         const char *state = path_state(object, address);
         bool terminal = grid_layout(g) != LAYOUT_JOINED;
         char after[24] = "";
-        enum style style = STYLE_PLAIN;
 
-        if (state[0] && strcmp(state, "active") != 0) {
-                style = strcmp(state, "inactive") == 0 ? STYLE_TROUBLE : STYLE_WARNING;
-                if (terminal)
-                        snprintf(after, sizeof(after), " %s", state);
-        }
-        put_end(g, style, primary ? "*" : terminal ? " " : "", address, port, after);
+        if (state[0] && strcmp(state, "active") != 0 && terminal)
+                snprintf(after, sizeof(after), " %s", state);
+        put_end(g, path_style(state), primary ? "*" : terminal ? " " : "", address, port, after);
 }
 
 void cell_peer_ends(struct grid *g, json_t *object) {
@@ -79,8 +85,9 @@ void cell_peer_ends(struct grid *g, json_t *object) {
 }
 
 /* Asking who a number is may mean a network: each is asked for once. */
-static const char *user_name(uid_t uid) {
+const char *user_name(json_int_t number) {
         static struct { bool known; uid_t uid; char name[33]; } users[USERS_CACHED];
+        uid_t uid = (uid_t) number;
         typeof(users[0]) *user = users + uid % USERS_CACHED;
         struct passwd *entry;
 
@@ -101,11 +108,66 @@ void cell_user(struct grid *g, json_t *object) {
         if (!json_is_integer(uid))
                 return;
         /* A saved tree's numbers are another host's. */
-        name = o->root ? "" : user_name((uid_t) json_integer_value(uid));
+        name = o->root ? "" : user_name(json_integer_value(uid));
         if (name[0])
                 grid_put(g, STYLE_PLAIN, "%s", name);
         else
                 grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, json_integer_value(uid));
+}
+
+void cell_process(struct grid *g, json_t *object) {
+        json_t *owners = json_object_get(object, "owners"), *owner = json_array_get(owners, 0);
+        const char *attachment = member_string(object, "attachment");
+        bool unaccepted = strcmp(attachment, "unaccepted") == 0;
+        size_t n = json_array_size(owners);
+        char more[24] = "";
+
+        if (n > 1)
+                snprintf(more, sizeof(more), " +%zu", n - 1);
+        if (strcmp(attachment, "orphan") == 0)
+                grid_put(g, STYLE_DIM, "(orphan)");
+        else if (owner)
+                grid_put(g, STYLE_PLAIN, "%s/%" JSON_INTEGER_FORMAT "%s%s", member_string(owner, "command"),
+                         member_int(owner, "pid"), more, unaccepted ? " (not accepted)" : "");
+        else if (unaccepted)
+                grid_put(g, STYLE_DIM, "(not accepted)");
+}
+
+void cell_netns(struct grid *g, json_t *object) {
+        const char *name = member_string(object, "netnsName");
+
+        if (name[0])
+                grid_put(g, STYLE_PLAIN, "%s", name);
+        else if (json_object_get(object, "netns"))
+                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, member_int(object, "netns"));
+}
+
+/* A time in ms, or where the kernel's tick is not known in jiffies. */
+static void put_time(struct grid *g, json_t *object, const char *ms, const char *jiffies, bool in_seconds) {
+        json_int_t value = member_int(object, ms);
+
+        if (!json_object_get(object, ms)) {
+                if (json_object_get(object, jiffies))
+                        grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "jiffies", member_int(object, jiffies));
+        } else if (in_seconds && value % 1000 == 0)
+                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "s", value / 1000);
+        else
+                grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT "ms", value);
+}
+
+void cell_heartbeat(struct grid *g, json_t *object) {
+        if (json_is_false(json_object_get(object, "heartbeats")))
+                grid_put(g, STYLE_WARNING, "off");
+        else
+                put_time(g, object, "heartbeatIntervalMs", "heartbeatIntervalJiffies", true);
+}
+
+void cell_rto(struct grid *g, json_t *object) {
+        put_time(g, object, "rtoMs", "rtoJiffies", false);
+}
+
+void cell_srtt(struct grid *g, json_t *object) {
+        put_time(g, object, "srttMs", "srttJiffies", false);
 }
 
 char *ends_text(json_t *object, const char *addresses, const char *port, const char *primary) {
@@ -131,10 +193,31 @@ char *ends_text(json_t *object, const char *addresses, const char *port, const c
         return steal_ptr(text);
 }
 
+/* Microseconds since the epoch; 0: not a time. */
+static uint64_t time_of(const char *text) {
+        struct tm tm = {};
+        const char *rest;
+        unsigned ms = 0;
+
+        rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+        if (!rest || sscanf(rest, ".%3uZ", &ms) != 1)
+                return 0;
+        return (uint64_t) timegm(&tm) * USEC_PER_SEC + ms * USEC_PER_MSEC;
+}
+
+uint64_t scan_age(json_t *scan, const char *at) {
+        uint64_t now = time_of(member_string(scan, "startedAt")), then = time_of(at);
+
+        now += (uint64_t) MAX(member_int(scan, "ageMs"), 0) * USEC_PER_MSEC;
+        return now - MIN(now, then);
+}
+
 void tally_count(struct tally *t, json_t *object, int step) {
         const char *state = member_string(object, "state");
 
         t->total += (unsigned) step;
+        if (json_is_true(json_object_get(object, "impaired")))
+                t->impaired += (unsigned) step;
         for (int i = 0; i < TALLY_STATES_MAX && t->state_name(i); i++)
                 if (strcmp(t->state_name(i), state) == 0)
                         t->states[i] += (unsigned) step;
@@ -155,6 +238,8 @@ char *tally_text(const struct tally *t, const char *singular, const char *plural
                         fprintf(f, "%s%u %s", before, t->states[i], t->state_name(i));
                         before = ", ";
                 }
+        if (t->impaired > 0)
+                fprintf(f, "; %u impaired", t->impaired);
         if (fclose(f) != 0)
                 return NULL;
         return steal_ptr(text);

@@ -208,6 +208,15 @@ static bool cell_equal(const struct grid *g, size_t a, size_t b, size_t column) 
         return true;
 }
 
+/* Of a cell in which nothing was put grid_add() makes a hyphen. */
+static bool cell_empty(const struct grid *g, size_t row, size_t column) {
+        const struct line *lines;
+        size_t n;
+
+        lines = cell_lines(g, row, column, &n);
+        return n == 1 && lines->length == 1 && g->text[lines->text] == '-';
+}
+
 static bool column_wanted(const struct grid *g, size_t column, bool wide) {
         switch ((enum when) g->columns[column].when) {
 
@@ -223,6 +232,12 @@ static bool column_wanted(const struct grid *g, size_t column, bool wide) {
         case WHEN_DIFFERENT:
                 for (size_t row = 1; row < grid_rows(g); row++)
                         if (!cell_equal(g, 0, row, column))
+                                return true;
+                return false;
+
+        case WHEN_KNOWN:
+                for (size_t row = 0; row < grid_rows(g); row++)
+                        if (!cell_empty(g, row, column))
                                 return true;
                 return false;
         }

@@ -31,6 +31,7 @@ enum when {
         WHEN_TERMINAL,
         WHEN_WIDE,              /* in a pipe, and where the width does not matter */
         WHEN_DIFFERENT,         /* if not all rows have the same */
+        WHEN_KNOWN,             /* if any row has something there */
 };
 
 struct grid;

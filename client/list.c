@@ -4,21 +4,29 @@
 #include "writer.h"
 
 struct run {
+        const struct options *options;
+        const struct list *list;
         struct writer *writer;
         struct tally tally;
 };
 
+static int handle_row(json_t *row, void *userdata) {
+        struct run *run = userdata;
+
+        tally_count(&run->tally, row, +1);
+        return writer_object(run->writer, row);
+}
+
 static int handle(json_t *object, void *userdata) {
         struct run *run = userdata;
 
-        tally_count(&run->tally, object, +1);
-        return writer_object(run->writer, object);
+        return run->list->expand ? run->list->expand(run->options, object, handle_row, run) : handle_row(object, run);
 }
 
 enum code list_run(const struct options *o, const struct list *list) {
         _cleanup_(writer_free_p) struct writer *writer = NULL;
         _cleanup_free_ char *legend = NULL;
-        struct run run = { .tally.state_name = list->state_name };
+        struct run run = { .options = o, .list = list, .tally.state_name = list->state_name };
         enum code code;
         int r;
 

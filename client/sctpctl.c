@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "address.h"
+#include "filter.h"
+#include "guess.h"
+#include "json.h"
 #include "netns.h"
 #include "pager.h"
 #include "plain.h"
@@ -14,33 +17,52 @@
 #include "text.h"
 
 #define OUTPUT_BUFFER_BYTES (64u * 1024u)
-/* A name of so few wrong letters was probably meant. */
-#define MISSPELLING_MAX 2u
-/* So does the beginning of one, of so many letters. */
-#define ABBREVIATION_MIN 3u
 
+/* What options are for; each is for one of these. */
 enum group {
         FOR_ALL = 1 << 0,
-        FOR_TABLES = 1 << 1,            /* of the kernel: --raw, --root */
-        FOR_LISTS = 1 << 2,             /* with columns and filters */
-        FOR_ASSOCIATIONS = 1 << 3,
+        FOR_COLUMNS = 1 << 1,           /* --wide */
+        FOR_TABLES = 1 << 2,            /* of the kernel: --raw */
+        FOR_TREES = 1 << 3,             /* --root */
+        FOR_NAMESPACES = 1 << 4,        /* --netns */
+        FOR_LISTS = 1 << 5,             /* filters */
+        FOR_PEERS = 1 << 6,             /* filters of associations */
+        FOR_ENDPOINTS = 1 << 7,
+        FOR_CHANGES = 1 << 8,           /* --watch */
+        FOR_ONE = 1 << 9,               /* association */
 };
 
 struct verb {
         const char *name;
+        const char *argument;           /* that it may be given; NULL: options only */
         const char *help;
         unsigned groups;
         const char *(*state_name)(int state);   /* what --state= takes */
         enum code (*run)(const struct options *o);
 };
 
+/* Of an association, or of the path itself: no name is both. */
+static const char *either_state_name(int state) {
+        return state < _ASSOCIATION_STATE_MAX ? association_state_name(state) :
+                path_state_name(state - _ASSOCIATION_STATE_MAX);
+}
+
 static const struct verb verbs[] = {
-        { "eps", "Listening endpoints, as /proc/net/sctp/eps has them", FOR_TABLES | FOR_LISTS,
+        { "eps", NULL, "Listening endpoints, with --all every SCTP socket",
+          FOR_COLUMNS | FOR_TABLES | FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_ENDPOINTS,
           endpoint_state_name, verb_eps },
-        { "assocs", "Associations; with --watch a live view of them", FOR_TABLES | FOR_LISTS | FOR_ASSOCIATIONS,
+        { "assocs", NULL, "Associations; with --watch a live view of them",
+          FOR_COLUMNS | FOR_TABLES | FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_CHANGES,
           association_state_name, verb_assocs },
-        { "stats", "Counters of this host's SCTP, and what they mean", FOR_TABLES, NULL, verb_stats },
-        { "status", "What sctpmond is doing", 0, NULL, verb_status },
+        { "show", "ID", "All that is known of one association, by its id or by filters that it alone matches",
+          FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_ONE, association_state_name, verb_show },
+        { "paths", NULL, "Paths of associations, one a row",
+          FOR_COLUMNS | FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS, either_state_name, verb_paths },
+        { "netns", NULL, "Network namespaces, and how much SCTP is in each", FOR_COLUMNS, NULL, verb_netns },
+        { "stats", NULL, "Counters of this host's SCTP, and what they mean",
+          FOR_COLUMNS | FOR_TABLES | FOR_TREES | FOR_NAMESPACES, NULL, verb_stats },
+        { "status", NULL, "What sctpmond is doing", 0, NULL, verb_status },
+        { "explain", "WORD", "What a field, a column, a counter or a state means", FOR_COLUMNS, NULL, verb_explain },
 };
 
 enum option_id {
@@ -55,6 +77,10 @@ enum option_id {
         OPTION_PEER,
         OPTION_STATE,
         OPTION_NETNS,
+        OPTION_CONTAINER,
+        OPTION_IMPAIRED,
+        OPTION_ALL,
+        OPTION_STATS,
         OPTION_RAW,
         OPTION_ROOT,
         OPTION_SOCKET,
@@ -66,15 +92,20 @@ static const struct option_text {
         int id;
         unsigned groups;
 } option_texts[] = {
-        { "watch", NULL, "Follow the changes", OPTION_WATCH, FOR_ASSOCIATIONS },
+        { "all", NULL, "Those that do not listen, too", OPTION_ALL, FOR_ENDPOINTS },
+        { "watch", NULL, "Follow the changes", OPTION_WATCH, FOR_CHANGES },
+        { "stats", NULL, "The greatest RTO, too; reading it resets it for everyone", OPTION_STATS, FOR_ONE },
         { "port", "N", "With this port on either side", OPTION_PORT, FOR_LISTS },
         { "local", "ADDR[:PORT]", "With this local address ([IPv6]:PORT)", OPTION_LOCAL, FOR_LISTS },
-        { "peer", "ADDR[:PORT]", "With this address of the peer", OPTION_PEER, FOR_ASSOCIATIONS },
+        { "peer", "ADDR[:PORT]", "With this address of the peer", OPTION_PEER, FOR_PEERS },
         { "state", "STATE", "In this state", OPTION_STATE, FOR_LISTS },
-        { "netns", "WHICH", "In this network namespace: all, host, NAME, pid:N, inode:N", OPTION_NETNS, FOR_LISTS },
-        { "wide", NULL, "All columns, nothing cut to fit the terminal", OPTION_WIDE, FOR_TABLES },
+        { "impaired", NULL, "Established, and not as they should be", OPTION_IMPAIRED, FOR_PEERS },
+        { "container", "NAME|ID", "Of this container", OPTION_CONTAINER, FOR_LISTS },
+        { "netns", "WHICH", "In this network namespace: all, host, NAME, pid:N, inode:N", OPTION_NETNS,
+          FOR_NAMESPACES },
+        { "wide", NULL, "All columns, nothing cut to fit the terminal", OPTION_WIDE, FOR_COLUMNS },
         { "raw", NULL, "The kernel's own table, unchanged", OPTION_RAW, FOR_TABLES },
-        { "root", "DIR", "Read a saved tree that has proc/net/sctp in it", OPTION_ROOT, FOR_TABLES },
+        { "root", "DIR", "Read a saved tree that has proc/net/sctp in it", OPTION_ROOT, FOR_TREES },
         { "json", "pretty|short|off", "Print JSON", OPTION_JSON, FOR_ALL },
         { NULL, NULL, "JSON, pretty on a terminal", 'j', FOR_ALL },
         { "no-legend", NULL, "No header and no totals", OPTION_NO_LEGEND, FOR_ALL },
@@ -102,7 +133,7 @@ enum code say_out_of_memory(void) {
 }
 
 bool options_filtered(const struct options *o) {
-        return o->filter || (o->netns && strcmp(o->netns, "all") != 0);
+        return json_object_size(o->filter) > 0 || o->path_state || (o->netns && strcmp(o->netns, "all") != 0);
 }
 
 static void print_options(unsigned groups) {
@@ -122,7 +153,8 @@ static void print_options(unsigned groups) {
 
 static enum code help(const struct verb *verb) {
         if (verb) {
-                printf("sctpctl %s [OPTION…]\n\n%s.\n", verb->name, verb->help);
+                printf("sctpctl %s%s%s%s [OPTION…]\n\n%s.\n", verb->name, verb->argument ? " [" : "",
+                       verb->argument ?: "", verb->argument ? "]" : "", verb->help);
                 if (verb->groups)
                         printf("\n");
                 print_options(verb->groups);
@@ -142,62 +174,6 @@ static enum code help(const struct verb *verb) {
         print_options(FOR_ALL);
         printf("\nsctpctl(1) has the details.\n");
         return CODE_DONE;
-}
-
-/* The kernel, ss(8) and RFC 9260 write states in capitals, the RFC with hyphens. */
-static char fold(char c) {
-        return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
-}
-
-static bool is_name(const char *name, const char *word) {
-        while (*name && *name == fold(*word)) {
-                name++;
-                word++;
-        }
-        return *name == *word;
-}
-
-/* How many letters must be put in, taken out or changed to make `b` of `a`. */
-static unsigned misspelling(const char *a, const char *b) {
-        unsigned row[32];
-        size_t n = strlen(b);
-
-        if (n >= ELEMENTS(row))
-                return UINT32_MAX;
-        for (size_t j = 0; j <= n; j++)
-                row[j] = (unsigned) j;
-        for (size_t i = 0; a[i]; i++) {
-                unsigned diagonal = row[0]++;
-
-                for (size_t j = 0; j < n; j++) {
-                        unsigned above = row[j + 1];
-
-                        row[j + 1] = MIN(MIN(above, row[j]) + 1, diagonal + (fold(a[i]) != b[j]));
-                        diagonal = above;
-                }
-        }
-        return row[n];
-}
-
-/* The nearest name to a word that is none. */
-struct guess {
-        const char *word, *name;
-        unsigned distance;
-};
-
-static void guess_name(struct guess *g, const char *name) {
-        size_t length = strlen(g->word);
-        unsigned distance;
-
-        /* "LISTEN" */
-        if (length >= ABBREVIATION_MIN && strncasecmp(g->word, name, length) == 0)
-                distance = 1;
-        else
-                distance = misspelling(g->word, name);
-        if (distance > MISSPELLING_MAX || (g->name && distance >= g->distance) || distance >= strlen(name))
-                return;
-        g->name = name;
-        g->distance = distance;
 }
 
 static enum code unknown_verb(const char *word) {
@@ -281,6 +257,13 @@ static int parse_output(const char *text, struct options *o) {
         return 0;
 }
 
+/* Whether JSON can carry it. */
+static bool is_text(const char *value) {
+        _cleanup_(json_decref_p) json_t *text = json_string(value);
+
+        return text;
+}
+
 /* -EINVAL: the value is none of those `*ret_allowed` tells */
 static int parse_option(struct arguments *a, enum option_id id, const char *value, const char **ret_allowed) {
         struct options *o = a->options;
@@ -330,12 +313,29 @@ static int parse_option(struct arguments *a, enum option_id id, const char *valu
 
         case OPTION_STATE:
                 a->state = value;
-                return filter_set(a, "state", json_string(value));
+                return 0;
 
         case OPTION_NETNS:
                 *ret_allowed = "all, host, NAME, pid:N or inode:N";
                 o->netns = value;
-                return netns_resolve(value, &all, &number) == -EINVAL ? -EINVAL : 0;
+                return !is_text(value) || netns_resolve(value, &all, &number) == -EINVAL ? -EINVAL : 0;
+
+        case OPTION_CONTAINER:
+                *ret_allowed = "a container's name or id";
+                if (!is_text(value) || strlen(value) == 0 || strlen(value) > FILTER_CONTAINER_MAX)
+                        return -EINVAL;
+                return filter_set(a, "container", json_string(value));
+
+        case OPTION_IMPAIRED:
+                return filter_set(a, "impaired", json_true());
+
+        case OPTION_ALL:
+                o->all = true;
+                return 0;
+
+        case OPTION_STATS:
+                o->statistics = true;
+                return 0;
 
         case OPTION_RAW:
                 o->raw = true;
@@ -420,7 +420,12 @@ static enum code check_state(struct arguments *a, const struct verb *verb) {
         for (int i = 0; verb->state_name(i); i++) {
                 const char *name = verb->state_name(i);
 
-                if (is_name(name, a->state))
+                if (guess_is_name(name, a->state) && verb->state_name == either_state_name &&
+                    i >= _ASSOCIATION_STATE_MAX) {
+                        a->options->path_state = name;
+                        return CODE_DONE;
+                }
+                if (guess_is_name(name, a->state))
                         return filter_set(a, "state", json_string(name)) < 0 ? say_out_of_memory() : CODE_DONE;
                 guess_name(&guess, name);
                 snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i > 0 ? ", " : "", name);
@@ -443,14 +448,14 @@ static enum code check_arguments(struct arguments *a, const struct verb *verb) {
                 return CODE_USAGE;
         }
         if (o->raw)
-                with = o->output != OUTPUT_TABLE ? "--json" : o->watch ? "--watch" : o->filter ? "filters" :
-                        o->netns ? "--netns" : NULL;
+                with = o->output != OUTPUT_TABLE ? "--json" : o->watch ? "--watch" : o->all ? "--all" :
+                        o->filter || a->state ? "filters" : o->netns ? "--netns" : NULL;
         if (with) {
                 say("--raw prints the kernel's table as it is: not together with %s.", with);
                 return CODE_USAGE;
         }
         if (o->root)
-                with = o->watch ? "--watch" : o->netns ? "--netns" : NULL;
+                with = o->watch ? "--watch" : o->statistics ? "--stats" : o->netns ? "--netns" : NULL;
         if (with) {
                 say("--root= is for a saved tree: not together with %s.", with);
                 return CODE_USAGE;
@@ -492,6 +497,12 @@ static enum code run(struct options *o, int argc, char **argv) {
         }
         if (a.help || !verb)
                 return help(verb);
+        if (verb->argument && optind < argc)
+                o->argument = argv[optind++];
+        if (optind < argc && verb->argument) {
+                say("%s takes one %s: what is \"%s\"?", verb->name, verb->argument, argv[optind]);
+                return CODE_USAGE;
+        }
         if (optind < argc) {
                 say("%s takes options only: what is \"%s\"?", verb->name, argv[optind]);
                 return CODE_USAGE;

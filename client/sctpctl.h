@@ -15,7 +15,7 @@ enum code {
         CODE_FAILED,
         CODE_USAGE,
         CODE_NOT_AVAILABLE,             /* the kernel has no SCTP */
-        CODE_NOT_THERE,                 /* a filter was given, nothing matched */
+        CODE_NOT_THERE,                 /* what was asked for by filter, id or name */
         CODE_TIMED_OUT,
 };
 
@@ -34,9 +34,13 @@ struct options {
         bool raw;
         bool watch;
         bool wide;
+        bool all;                       /* eps: those that do not listen, too */
+        bool statistics;                /* show: SCTP_GET_ASSOC_STATS, too */
         const char *socket;
         const char *root;               /* NULL: this host */
         const char *netns;              /* NULL: not asked for */
+        const char *argument;           /* show: the id; explain: the word; NULL: none */
+        const char *path_state;         /* paths: in this state; NULL: any */
         json_t *filter;                 /* the interface's Filter, without netns; NULL: nothing asked for */
 };
 
@@ -50,5 +54,9 @@ enum code say_out_of_memory(void);
 
 enum code verb_eps(const struct options *o);
 enum code verb_assocs(const struct options *o);
+enum code verb_show(const struct options *o);
+enum code verb_paths(const struct options *o);
+enum code verb_netns(const struct options *o);
 enum code verb_stats(const struct options *o);
 enum code verb_status(const struct options *o);
+enum code verb_explain(const struct options *o);

@@ -20,16 +20,26 @@
 /* Of malformed rows, so many are named. */
 #define COMPLAINTS_SHOWN_MAX 5u
 
-static json_t *endpoint_object(const struct snapshot *s, const struct filter *f, uint32_t index) {
+static json_t *endpoint_object(const struct options *o, const struct snapshot *s, const struct filter *f,
+                               uint32_t index) {
         const struct endpoint *e = snapshot_endpoints(s) + index;
 
-        return filter_endpoint(f, s, e) ? json_endpoint(s, e) : json_null();
+        return (o->all || !e->unlisted) && filter_endpoint(f, s, e) ? json_endpoint(s, e) : json_null();
 }
 
-static json_t *association_object(const struct snapshot *s, const struct filter *f, uint32_t index) {
+static json_t *association_object(const struct options *o, const struct snapshot *s, const struct filter *f,
+                                  uint32_t index) {
         const struct association *a = snapshot_associations(s) + index;
 
+        (void) o;
         return filter_association(f, s, a) ? json_association(s, a) : json_null();
+}
+
+static json_t *namespace_object(const struct options *o, const struct snapshot *s, const struct filter *f,
+                                uint32_t index) {
+        (void) o;
+        (void) f;
+        return json_netns(snapshot_namespaces(s) + index);
 }
 
 static uint32_t endpoint_count(const struct snapshot *s) {
@@ -38,6 +48,10 @@ static uint32_t endpoint_count(const struct snapshot *s) {
 
 static uint32_t association_count(const struct snapshot *s) {
         return snapshot_head(s)->n_associations;
+}
+
+static uint32_t namespace_count(const struct snapshot *s) {
+        return snapshot_head(s)->n_namespaces;
 }
 
 const struct listing listing_endpoints = {
@@ -56,6 +70,15 @@ const struct listing listing_associations = {
         .table = SOURCE_ASSOCS,
         .object = association_object,
         .count = association_count,
+};
+
+const struct listing listing_namespaces = {
+        .method = INTERFACE "ListNamespaces",
+        .member = "namespace",
+        .subject = FILTER_ASSOCIATIONS,
+        .table = SOURCE_NAMESPACES,
+        .object = namespace_object,
+        .count = namespace_count,
 };
 
 /* The daemon */
@@ -123,11 +146,6 @@ static const char *parameter(const struct varlink_reply *reply, const char *name
         return json_string_value(json_object_get(reply->parameters, name)) ?: "(it does not say)";
 }
 
-/* Whether the daemon watches another namespace than the one that is meant without --netns=: ours. */
-static bool is_elsewhere(const struct options *o, const struct varlink_reply *reply) {
-        return !o->netns && reply->error && strcmp(reply->error, INTERFACE "NamespaceNotFound") == 0;
-}
-
 enum code source_say_error(const struct options *o, const struct varlink_reply *reply) {
         const char *error = reply->error;
         json_t *lost;
@@ -137,15 +155,9 @@ enum code source_say_error(const struct options *o, const struct varlink_reply *
                 say("%s", parameter(reply, "advice"));
                 return CODE_NOT_AVAILABLE;
         }
-        if (is_elsewhere(o, reply)) {
-                say("sctpmond watches another network namespace than this one, and to follow changes it is needed.");
-                say("What it watches: sctpctl status. All that it watches, from here: --netns=all");
-                return CODE_NOT_THERE;
-        }
         if (strcmp(error, INTERFACE "NamespaceNotFound") == 0) {
-                say("sctpmond watches no network namespace %s. Those with a name: ip netns list",
+                say("There is no network namespace %s, or sctpmond does not watch it. Those it watches: sctpctl netns",
                     o->netns ?: parameter(reply, "netns"));
-                say("What the kernel says in one that is not watched: ip netns exec NAME sctpctl eps --raw");
                 return CODE_NOT_THERE;
         }
         if (strcmp(error, INTERFACE "NoSnapshot") == 0) {
@@ -181,11 +193,12 @@ static void say_age(json_t *scan) {
 }
 
 /* One call with one answer. */
-static enum code ask(const struct options *o, struct varlink_client *c, const char *method, json_t **ret) {
+static enum code ask(const struct options *o, struct varlink_client *c, const char *method, json_t *parameters,
+                     json_t **ret) {
         _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
         int r;
 
-        r = varlink_client_send(c, method, NULL, false);
+        r = varlink_client_send(c, method, parameters, false);
         if (r >= 0)
                 r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
         if (r < 0)
@@ -200,8 +213,6 @@ static enum code ask(const struct options *o, struct varlink_client *c, const ch
 
 json_t *source_parameters(const struct options *o) {
         _cleanup_(json_decref_p) json_t *filter = NULL, *parameters = NULL;
-        uint64_t netns;
-        char own[32];
 
         filter = o->filter ? json_copy(o->filter) : json_object();
         parameters = json_object();
@@ -209,27 +220,27 @@ json_t *source_parameters(const struct options *o) {
                 return NULL;
         if (o->netns && json_object_set_new(filter, "netns", json_string(o->netns)) < 0)
                 return NULL;
-        /* What cat shows is the namespace that one is in: so do we. */
-        if (!o->netns && netns_self(&netns) >= 0) {
-                snprintf(own, sizeof(own), "inode:%" PRIu64, netns);
-                if (json_object_set_new(filter, "netns", json_string(own)) < 0)
-                        return NULL;
-        }
         if (json_object_size(filter) > 0 && json_object_set(parameters, "filter", filter) < 0)
                 return NULL;
         return steal_ptr(parameters);
 }
 
-static void say_elsewhere(void) {
-        say("sctpmond watches another network namespace; reading this one's tables without it: no times, no history.");
+/* Namespaces are listed whole. */
+static json_t *list_parameters(const struct options *o, const struct listing *l) {
+        _cleanup_(json_decref_p) json_t *parameters = NULL;
+
+        parameters = l == &listing_namespaces ? json_object() : source_parameters(o);
+        if (parameters && l == &listing_endpoints && o->all && json_object_set_new(parameters, "all", json_true()) < 0)
+                return NULL;
+        return steal_ptr(parameters);
 }
 
 static enum code list_from_daemon(const struct options *o, struct varlink_client *c, const struct listing *l,
-                                  source_handler handler, void *userdata, bool *ret_elsewhere) {
+                                  source_handler handler, void *userdata) {
         _cleanup_(json_decref_p) json_t *parameters = NULL;
         int r;
 
-        parameters = source_parameters(o);
+        parameters = list_parameters(o, l);
         if (!parameters)
                 return say_out_of_memory();
         r = varlink_client_send(c, l->method, parameters, true);
@@ -243,9 +254,6 @@ static enum code list_from_daemon(const struct options *o, struct varlink_client
                 r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
                 if (r < 0)
                         return source_say_failure(o, r);
-                *ret_elsewhere = is_elsewhere(o, &reply);
-                if (*ret_elsewhere)
-                        return CODE_DONE;
                 if (reply.error)
                         return source_say_error(o, &reply);
 
@@ -262,11 +270,52 @@ static enum code list_from_daemon(const struct options *o, struct varlink_client
         }
 }
 
+static enum code say_no_association(const struct options *o, uint32_t id) {
+        if (id > 0)
+                say("There is no association %" PRIu32 "%s.", id,
+                    options_filtered(o) ? " that the filter matches" : "");
+        else
+                say("No association matches.");
+        return CODE_NOT_THERE;
+}
+
+static enum code association_from_daemon(const struct options *o, struct varlink_client *c, uint32_t id,
+                                         source_handler candidate, void *userdata, json_t **ret) {
+        _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+        _cleanup_(json_decref_p) json_t *parameters = NULL;
+        int r;
+
+        parameters = source_parameters(o);
+        if (!parameters || (id > 0 && json_set_u64(parameters, "associationId", id) < 0) ||
+            (o->statistics && json_object_set_new(parameters, "statistics", json_true()) < 0))
+                return say_out_of_memory();
+        r = varlink_client_send(c, INTERFACE "GetAssociation", parameters, false);
+        if (r >= 0)
+                r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
+        if (r < 0)
+                return source_say_failure(o, r);
+        if (reply.error && strcmp(reply.error, INTERFACE "AssociationNotFound") == 0)
+                return say_no_association(o, id);
+        if (reply.error && strcmp(reply.error, INTERFACE "AssociationAmbiguous") == 0) {
+                enum code code = list_from_daemon(o, c, &listing_associations, candidate, userdata);
+
+                return code == CODE_DONE ? CODE_USAGE : code;
+        }
+        if (reply.error)
+                return source_say_error(o, &reply);
+        if (!json_is_object(json_object_get(reply.parameters, "association")))
+                return source_say_failure(o, -EBADMSG);
+
+        say_age(json_object_get(reply.parameters, "scan"));
+        *ret = json_incref(reply.parameters);
+        return CODE_DONE;
+}
+
 /* This host, or a saved tree */
 
 /* Whether what is wrong with the source concerns a person who asked for this table. */
 static bool concerns(enum source source, enum source table) {
-        return source == table || (table == SOURCE_ASSOCS && (source == SOURCE_REMADDR || source == SOURCE_SOCK_DIAG));
+        return source == table || (table == SOURCE_ASSOCS && source == SOURCE_REMADDR);
 }
 
 static void say_sources(const struct snapshot *s, enum source table) {
@@ -294,99 +343,200 @@ static void say_sources(const struct snapshot *s, enum source table) {
                 say("%" PRIu64 " more rows are left out.", left_out - shown);
 }
 
-static enum code check_place(const struct options *o) {
-        uint64_t netns, self;
-        struct stat st;
-        bool all;
+/* Neither counters nor namespaces have owners or details. */
+static bool has_details(enum source table) {
+        return table == SOURCE_EPS || table == SOURCE_ASSOCS;
+}
+
+/* What people miss without a source, for one line. */
+static const char *missing_without(enum source source, enum source table) {
+        static const char *const names[_SOURCE_MAX] = {
+                [SOURCE_NAMESPACES] = "network namespaces",
+                [SOURCE_SOCK_DIAG] = "details by sock_diag",
+                [SOURCE_OPTIONS] = "details by socket options",
+                [SOURCE_OWNERS] = "owners",
+                [SOURCE_CONNTRACK] = "addresses before NAT",
+        };
+        bool wanted = source == SOURCE_NAMESPACES || (has_details(table) && source == SOURCE_OWNERS) ||
+                table == SOURCE_ASSOCS;
+
+        return wanted ? names[source] : NULL;
+}
+
+/* What this process could not find out, and for want of which right. */
+static void say_missing(const struct snapshot *s, enum source table) {
+        char text[1024] = "";
+
+        for (enum source i = 0; i < _SOURCE_MAX; i++) {
+                const struct source_report *report = snapshot_head(s)->sources + i;
+                const char *missing = missing_without(i, table);
+                size_t length = strlen(text);
+
+                if (!missing || report->result == SOURCE_SKIPPED || (report->text[0] == '\0' && report->waiting == 0))
+                        continue;
+                snprintf(text + length, sizeof(text) - length, "%s%s: ", length > 0 ? "; " : "", missing);
+                length = strlen(text);
+                if (report->text[0])
+                        snprintf(text + length, sizeof(text) - length, "%s", report->text);
+                else
+                        snprintf(text + length, sizeof(text) - length, "no time for %" PRIu32 " of them",
+                                 report->waiting);
+        }
+        if (text[0])
+                say("Not complete: %s.", text);
+}
+
+/* Which namespace of the snapshot is meant. */
+static enum code find_netns(const struct options *o, const struct snapshot *s, struct filter *f) {
+        const struct netns *n = snapshot_namespaces(s);
+        bool all = false, found;
+        uint64_t number = 0;
         int r;
 
-        if (o->root) {
-                r = stat(o->root, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
-                if (r > 0)
-                        say("%s: %s", o->root, strerror(r));
-                return r > 0 ? CODE_FAILED : CODE_DONE;
-        }
         if (!o->netns)
                 return CODE_DONE;
-
-        r = netns_resolve(o->netns, &all, &netns);
-        if (r < 0) {
-                say("Network namespace %s: %s", o->netns,
-                    r == -EINVAL ? "expected all, host, NAME, pid:N or inode:N" : strerror(-r));
-                return r == -EINVAL ? CODE_USAGE : r == -ENOENT ? CODE_NOT_THERE : CODE_FAILED;
+        r = netns_resolve(o->netns, &all, &number);
+        found = r >= 0 && (all || snapshot_netns(s, number));
+        for (uint32_t i = 0; r == -ENOENT && !found && i < snapshot_head(s)->n_namespaces; i++)
+                if (strcmp(n[i].name, o->netns) == 0) {
+                        found = true;
+                        number = n[i].netns;
+                }
+        if (!found) {
+                say("Network namespace %s: %s", o->netns, strerror(r < 0 ? -r : ENOENT));
+                return r < 0 && r != -ENOENT ? CODE_FAILED : CODE_NOT_THERE;
         }
-        r = netns_self(&self);
-        if (!all && (r < 0 || self != netns)) {
-                say("Without sctpmond only this process's own network namespace can be read. "
-                    "In another one: ip netns exec NAME sctpctl …");
-                return CODE_FAILED;
-        }
+        f->has_netns = !all;
+        f->netns = number;
         return CODE_DONE;
 }
 
-static enum code scan_here(const struct options *o, enum source table, struct snapshot **ret) {
-        struct scan_options options = { .root = o->root, .serial = 1 };
-        _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
-        const struct snapshot_head *head;
-        enum code code;
+static enum code check_tree(const char *root) {
+        struct stat st;
+        int error;
+
+        error = stat(root, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+        if (error == 0)
+                return CODE_DONE;
+        say("%s: %s", root, strerror(error));
+        return CODE_FAILED;
+}
+
+/* One look at this host, or at a saved tree. */
+struct look {
+        struct scan_memory *memory;
+        struct snapshot *snapshot;
+        struct filter filter;
+};
+
+static void look_done(struct look *l) {
+        snapshot_unref(l->snapshot);
+        scan_memory_free(l->memory);
+}
+
+static int look_scan(const struct options *o, struct look *l, enum source table, const struct scan_wish *wish) {
+        struct scan_options options = {
+                .root = o->root,
+                .memory = l->memory,
+                .dear_usec = SOURCE_DEAR_USEC,
+                .wish = wish ? *wish : (struct scan_wish) {},
+                .off = has_details(table) ? 0 : 1u << SOURCE_SOCK_DIAG | 1u << SOURCE_OPTIONS | 1u << SOURCE_OWNERS |
+                        1u << SOURCE_CONNTRACK,
+        };
+        struct snapshot *s;
         int r;
 
-        code = check_place(o);
+        r = scan_run(&options, &s);
+        if (r < 0)
+                return r;
+        snapshot_unref(l->snapshot);
+        l->snapshot = s;
+        return 0;
+}
+
+static enum code say_no_scan(int error) {
+        say("The kernel's tables cannot be read: %s", strerror(-error));
+        return CODE_FAILED;
+}
+
+static enum code look_here(const struct options *o, enum source table, enum filter_subject subject,
+                           struct look *ret) {
+        _cleanup_(look_done) struct look l = { .filter = FILTER_ANY };
+        const struct snapshot_head *head;
+        enum code code = CODE_DONE;
+        const char *field;
+        int r = 0;
+
+        if (o->filter && filter_from_json(o->filter, subject, &l.filter, &field) < 0) {
+                say("The filter is not understood: %s", field);
+                return CODE_USAGE;
+        }
+        if (o->root)
+                code = check_tree(o->root);
+        else
+                r = scan_memory_new(&l.memory);
         if (code != CODE_DONE)
                 return code;
-        r = scan_run(&options, &s);
-        if (r < 0) {
-                say("The kernel's tables cannot be read: %s", strerror(-r));
-                return CODE_FAILED;
-        }
-        head = snapshot_head(s);
+        if (r >= 0)
+                r = look_scan(o, &l, table, NULL);
+        if (r < 0)
+                return say_no_scan(r);
+
+        head = snapshot_head(l.snapshot);
         if (!head->available) {
                 say("SCTP is not available: %s", head->reason);
                 if (head->advice[0])
                         say("%s", head->advice);
                 return CODE_NOT_AVAILABLE;
         }
-        say_sources(s, table);
+        say_sources(l.snapshot, table);
+        if (!o->root)
+                say_missing(l.snapshot, table);
         if (head->sources[table].result != SOURCE_READ)
                 return CODE_FAILED;
-        *ret = steal_ptr(s);
+        code = find_netns(o, l.snapshot, &l.filter);
+        if (code != CODE_DONE)
+                return code;
+
+        *ret = l;
+        l = (struct look) {};
+        return CODE_DONE;
+}
+
+static json_t *look_age(const struct look *l) {
+        return json_scan(l->snapshot, clock_usec(CLOCK_MONOTONIC), false);
+}
+
+static enum code list_look(const struct options *o, const struct look *look, const struct listing *l,
+                           source_handler handler, void *userdata) {
+        for (uint32_t i = 0; i < l->count(look->snapshot); i++) {
+                _cleanup_(json_decref_p) json_t *object = NULL;
+                int r;
+
+                object = l->object(o, look->snapshot, &look->filter, i);
+                if (json_is_null(object))
+                        continue;
+                r = object ? handler(object, userdata) : -ENOMEM;
+                if (r < 0)
+                        return r == -EPIPE ? CODE_DONE : say_out_of_memory();
+        }
         return CODE_DONE;
 }
 
 static enum code list_from_here(const struct options *o, const struct listing *l,
                                 source_handler handler, void *userdata) {
-        _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
+        _cleanup_(look_done) struct look look = {};
         _cleanup_(json_decref_p) json_t *scan = NULL;
-        struct filter filter = FILTER_ANY;
         enum code code;
-        const char *field;
 
-        if (o->filter && filter_from_json(o->filter, l->subject, &filter, &field) < 0) {
-                say("The filter is not understood: %s", field);
-                return CODE_USAGE;
-        }
-        code = scan_here(o, l->table, &s);
-        if (code != CODE_DONE)
-                return code;
-
-        for (uint32_t i = 0; i < l->count(s); i++) {
-                _cleanup_(json_decref_p) json_t *object = NULL;
-                int r;
-
-                object = l->object(s, &filter, i);
-                if (json_is_null(object))
-                        continue;
-                /* One look knows no before. */
-                (void) json_object_del(object, "observedSince");
-                r = object ? handler(object, userdata) : -ENOMEM;
-                if (r < 0)
-                        return r == -EPIPE ? CODE_DONE : say_out_of_memory();
-        }
-        if (!o->root) {
-                scan = json_scan(s, clock_usec(CLOCK_MONOTONIC), false);
+        code = look_here(o, l->table, l->subject, &look);
+        if (code == CODE_DONE)
+                code = list_look(o, &look, l, handler, userdata);
+        if (code == CODE_DONE && !o->root) {
+                scan = look_age(&look);
                 say_age(scan);
         }
-        return CODE_DONE;
+        return code;
 }
 
 /* Either. Returns whether the daemon is to be asked. */
@@ -397,69 +547,147 @@ static bool use_daemon(const struct options *o, struct varlink_client **ret) {
                 return false;
         r = source_connect(o, ret);
         if (r < 0)
-                source_say_no_daemon(o, r, "reading this host's tables without it: no times, no history.");
+                source_say_no_daemon(o, r, "reading this host without it: no times, no history.");
         return r >= 0;
 }
 
 enum code source_list(const struct options *o, const struct listing *l, source_handler handler, void *userdata) {
         _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
-        bool elsewhere = false;
-        enum code code;
 
-        if (use_daemon(o, &c)) {
-                code = list_from_daemon(o, c, l, handler, userdata, &elsewhere);
-                if (!elsewhere)
-                        return code;
-                say_elsewhere();
-        }
-        return list_from_here(o, l, handler, userdata);
+        return use_daemon(o, &c) ? list_from_daemon(o, c, l, handler, userdata) :
+                list_from_here(o, l, handler, userdata);
 }
 
-static json_t *counters_object(const struct options *o, const struct snapshot *s) {
+static json_t *sources_object(const struct snapshot *s) {
+        _cleanup_(json_decref_p) json_t *sources = json_array();
+
+        for (enum source i = 0; i < _SOURCE_MAX; i++) {
+                const struct source_report *report = snapshot_head(s)->sources + i;
+                char time[TEXT_TIME_MAX];
+
+                if (json_array_append_new(sources, json_pack("{sssssIsIsIsIss*ss*}",
+                        "name", source_name(i),
+                        "result", source_result_name(report->result),
+                        "rows", (json_int_t) report->rows,
+                        "malformed", (json_int_t) report->malformed,
+                        "waiting", (json_int_t) report->waiting,
+                        "durationUs", (json_int_t) report->duration_usec,
+                        "lastRun", report->last_run > 0 ? text_time(report->last_run, time) : NULL,
+                        "reason", report->text[0] ? report->text : NULL)) < 0)
+                        return NULL;
+        }
+        return steal_ptr(sources);
+}
+
+static json_t *statistics_object(const struct snapshot *s) {
+        const struct statistics *found = &snapshot_head(s)->statistics;
+        char address[ADDRESS_TEXT_MAX];
+
+        if (found->association_id == 0)
+                return json_pack("{ss}", "reason", "it has no id yet");
+        if (found->error < 0)
+                return json_pack("{ss}", "reason",
+                                 found->error == -ENODATA ? "no process is known to have its socket" :
+                                 found->error == -EPERM ? "other processes' sockets may not be asked (CAP_SYS_PTRACE)" :
+                                 strerror(-found->error));
+        return json_pack("{sIss*}", "maxRtoMs", (json_int_t) found->max_rto, "maxRtoAddress",
+                         found->max_rto_path.family != 0 ? address_text(&found->max_rto_path, address) : NULL);
+}
+
+/* How many associations of the look are meant, and the last of them. */
+static uint32_t find_associations(const struct look *l, uint32_t id, const struct association **ret) {
+        const struct association *a = snapshot_associations(l->snapshot);
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < snapshot_head(l->snapshot)->n_associations; i++)
+                if ((id == 0 || a[i].id == id) && filter_association(&l->filter, l->snapshot, a + i)) {
+                        *ret = a + i;
+                        n++;
+                }
+        return n;
+}
+
+static enum code association_from_look(const struct options *o, const struct look *l, const struct association *a,
+                                       json_t **ret) {
         _cleanup_(json_decref_p) json_t *object = NULL;
 
-        object = json_object();
+        object = json_pack("{sosososo*}", "association", json_association(l->snapshot, a), "scan", look_age(l),
+                           "sources", sources_object(l->snapshot),
+                           "statistics", o->statistics ? statistics_object(l->snapshot) : NULL);
         if (!object)
-                return NULL;
-        if (!o->root && json_set_u64(object, "netns", snapshot_head(s)->netns) < 0)
-                return NULL;
-        if (json_object_set_new(object, "counters", json_counters(s, NULL)) < 0 ||
-            json_object_set_new(object, "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), false)) < 0)
-                return NULL;
-        return steal_ptr(object);
+                return say_out_of_memory();
+        *ret = steal_ptr(object);
+        return CODE_DONE;
+}
+
+static enum code association_from_here(const struct options *o, uint32_t id, source_handler candidate, void *userdata,
+                                       json_t **ret) {
+        _cleanup_(look_done) struct look look = {};
+        const struct association *a = NULL;
+        enum code code;
+        uint32_t n;
+
+        code = look_here(o, SOURCE_ASSOCS, FILTER_ASSOCIATIONS, &look);
+        if (code != CODE_DONE)
+                return code;
+        n = find_associations(&look, id, &a);
+        if (n > 1) {
+                code = list_look(o, &look, &listing_associations, candidate, userdata);
+                return code == CODE_DONE ? CODE_USAGE : code;
+        }
+
+        /* There was no time for this one, or more is wanted of it. */
+        if (n == 1 && !o->root && a->id > 0 && (o->statistics || !FIELD_GIVEN(a, ASSOCIATION_DIAG_AT))) {
+                struct scan_wish wish = { a->netns, a->id, o->statistics };
+                int r;
+
+                r = look_scan(o, &look, SOURCE_ASSOCS, &wish);
+                if (r < 0)
+                        return say_no_scan(r);
+                n = find_associations(&look, id, &a);
+        }
+        return n == 1 ? association_from_look(o, &look, a, ret) : say_no_association(o, id);
+}
+
+enum code source_association(const struct options *o, uint32_t id, source_handler candidate, void *userdata,
+                             json_t **ret) {
+        _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
+
+        return use_daemon(o, &c) ? association_from_daemon(o, c, id, candidate, userdata, ret) :
+                association_from_here(o, id, candidate, userdata, ret);
+}
+
+static enum code counters_from_here(const struct options *o, json_t **ret) {
+        _cleanup_(look_done) struct look look = {};
+        _cleanup_(json_decref_p) json_t *object = NULL;
+        const uint64_t *netns;
+        enum code code;
+
+        code = look_here(o, SOURCE_SNMP, FILTER_ASSOCIATIONS, &look);
+        if (code != CODE_DONE)
+                return code;
+        netns = look.filter.has_netns ? &look.filter.netns : NULL;
+        object = json_pack("{soso}", "counters", json_counters(look.snapshot, netns), "scan", look_age(&look));
+        if (!object || (netns && *netns < NETNS_UNNAMED_MIN && json_set_u64(object, "netns", *netns) < 0))
+                return say_out_of_memory();
+        *ret = steal_ptr(object);
+        return CODE_DONE;
 }
 
 enum code source_counters(const struct options *o, json_t **ret) {
         _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
-        _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
-        _cleanup_(json_decref_p) json_t *object = NULL;
-        json_t *watched;
+        _cleanup_(json_decref_p) json_t *parameters = NULL;
         enum code code;
-        uint64_t netns;
 
-        if (use_daemon(o, &c)) {
-                code = ask(o, c, INTERFACE "GetCounters", &object);
-                if (code != CODE_DONE)
-                        return code;
-                watched = json_object_get(object, "netns");
-                if (watched && netns_self(&netns) >= 0 && (uint64_t) json_integer_value(watched) != netns) {
-                        say_elsewhere();
-                        json_decref(object);
-                        object = NULL;
-                }
-        }
-        if (!object) {
-                code = scan_here(o, SOURCE_SNMP, &s);
-                if (code != CODE_DONE)
-                        return code;
-                object = counters_object(o, s);
-                if (!object)
-                        return say_out_of_memory();
-        }
-        if (!o->root)
-                say_age(json_object_get(object, "scan"));
-        *ret = steal_ptr(object);
-        return CODE_DONE;
+        if (!use_daemon(o, &c))
+                return counters_from_here(o, ret);
+        parameters = json_pack("{ss*}", "netns", o->netns);
+        if (!parameters)
+                return say_out_of_memory();
+        code = ask(o, c, INTERFACE "GetCounters", parameters, ret);
+        if (code == CODE_DONE)
+                say_age(json_object_get(*ret, "scan"));
+        return code;
 }
 
 enum code source_status(const struct options *o, json_t **ret) {
@@ -471,7 +699,7 @@ enum code source_status(const struct options *o, json_t **ret) {
                 source_say_no_daemon(o, r, NULL);
                 return CODE_FAILED;
         }
-        return ask(o, c, INTERFACE "GetStatus", ret);
+        return ask(o, c, INTERFACE "GetStatus", NULL, ret);
 }
 
 /* The kernel's own text */

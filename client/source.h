@@ -12,6 +12,9 @@
 /* How long the daemon may leave us without its next reply. It waits half a second for a scan. */
 #define SOURCE_REPLY_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
+/* How long this process asks for owners and details where there is no daemon that has them. */
+#define SOURCE_DEAR_USEC (1 * USEC_PER_SEC)
+
 /* What can be listed. */
 struct listing {
         const char *method;             /* "ListEndpoints" */
@@ -20,16 +23,20 @@ struct listing {
         enum source table;              /* without it there is no list */
         uint32_t (*count)(const struct snapshot *s);
         /* JSON null: filtered out; NULL: out of memory */
-        json_t *(*object)(const struct snapshot *s, const struct filter *f, uint32_t index);
+        json_t *(*object)(const struct options *o, const struct snapshot *s, const struct filter *f, uint32_t index);
 };
 
-extern const struct listing listing_endpoints, listing_associations;
+extern const struct listing listing_endpoints, listing_associations, listing_namespaces;
 
 /* Called for each object, which stays the caller's. Negative ends the listing. */
 typedef int (*source_handler)(json_t *object, void *userdata);
 
 enum code source_list(const struct options *o, const struct listing *l, source_handler handler, void *userdata);
 
+/* The reply of GetAssociation about the one that `id` (0: any) and the options' filter name. CODE_USAGE: several are
+ * like that; the handler was called for each that the filter matches, whatever its id. */
+enum code source_association(const struct options *o, uint32_t id, source_handler candidate, void *userdata,
+                             json_t **ret);
 /* The reply of GetCounters. */
 enum code source_counters(const struct options *o, json_t **ret);
 /* The reply of GetStatus, which the daemon alone can give. */

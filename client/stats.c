@@ -2,54 +2,16 @@
 #include <string.h>
 
 #include "cells.h"
+#include "explain.h"
 #include "json.h"
 #include "source.h"
 #include "writer.h"
 
-/* What Linux counts under these names (net/sctp); the first 17 are of RFC 3873. Short, so that a line
- * fits a terminal: sctpctl(1) says more. */
-static const struct meaning {
-        const char *name, *text;
-} meanings[] = {
-        { "SctpCurrEstab", "associations established now" },
-        { "SctpActiveEstabs", "established, begun by this host" },
-        { "SctpPassiveEstabs", "established, begun by the peer" },
-        { "SctpAborteds", "ended by an ABORT of either side" },
-        { "SctpShutdowns", "ended gracefully, by SHUTDOWN" },
-        { "SctpOutOfBlues", "packets of no known association" },
-        { "SctpChecksumErrors", "packets with a wrong checksum" },
-        { "SctpOutCtrlChunks", "control chunks sent" },
-        { "SctpOutOrderChunks", "ordered DATA chunks sent" },
-        { "SctpOutUnorderChunks", "unordered DATA chunks sent" },
-        { "SctpInCtrlChunks", "control chunks received" },
-        { "SctpInOrderChunks", "ordered DATA chunks received" },
-        { "SctpInUnorderChunks", "unordered DATA chunks received" },
-        { "SctpFragUsrMsgs", "messages cut into several chunks" },
-        { "SctpReasmUsrMsgs", "messages put together from chunks" },
-        { "SctpOutSCTPPacks", "packets sent" },
-        { "SctpInSCTPPacks", "packets received" },
-        { "SctpT1InitExpireds", "times INIT got no answer in time" },
-        { "SctpT1CookieExpireds", "times COOKIE ECHO got no answer in time" },
-        { "SctpT2ShutdownExpireds", "times SHUTDOWN got no answer in time" },
-        { "SctpT3RtxExpireds", "times DATA got no SACK in time" },
-        { "SctpT4RtoExpireds", "times ASCONF got no answer in time" },
-        { "SctpT5ShutdownGuardExpireds", "shutdowns that took too long: aborted" },
-        { "SctpDelaySackExpireds", "SACKs sent when their delay was over" },
-        { "SctpAutocloseExpireds", "associations closed for being idle" },
-        { "SctpT3Retransmits", "retransmissions begun by T3-rtx" },
-        { "SctpPmtudRetransmits", "retransmissions begun as the MTU shrank" },
-        { "SctpFastRetransmits", "retransmissions begun for reported gaps" },
-        { "SctpInPktSoftirq", "packets handled at once" },
-        { "SctpInPktBacklog", "packets that waited for a busy socket" },
-        { "SctpInPktDiscards", "packets discarded on receipt" },
-        { "SctpInDataChunkDiscards", "DATA chunks discarded on receipt" },
-};
+/* The first sentence, so that a line fits a terminal: `sctpctl explain` says more. */
+static int meaning_length(const struct explanation *e) {
+        const char *end = strstr(e->text, ". ");
 
-static const char *meaning_of(const char *name) {
-        for (size_t i = 0; i < ELEMENTS(meanings); i++)
-                if (strcmp(meanings[i].name, name) == 0)
-                        return meanings[i].text;
-        return "";
+        return end ? (int) (end - e->text) : (int) strcspn(e->text, ".");
 }
 
 /* A counter that never moved is in the background. */
@@ -66,7 +28,12 @@ static void cell_value(struct grid *g, json_t *row) {
 }
 
 static void cell_meaning(struct grid *g, json_t *row) {
-        grid_put(g, style_of(row), "%s", meaning_of(member_string(row, "name")));
+        const struct explanation *e;
+        size_t cursor = 0;
+
+        e = explain_find(member_string(row, "name"), &cursor);
+        if (e && strcmp(e->subject, "counter") == 0)
+                grid_put(g, style_of(row), "%.*s", meaning_length(e), e->text);
 }
 
 static const struct column columns[] = {

@@ -196,11 +196,13 @@ static bool paths_differ(json_t *a, json_t *b) {
         return false;
 }
 
-/* Not in the state that was asked for. */
+/* Not in the state that was asked for, or not impaired. */
 static bool unwanted(const struct view *v, json_t *association) {
-        json_t *wanted = json_object_get(v->options->filter, "state");
+        json_t *state = json_object_get(v->options->filter, "state"),
+               *impaired = json_object_get(v->options->filter, "impaired");
 
-        return wanted && !json_equal(wanted, json_object_get(association, "state"));
+        return (state && !json_equal(state, json_object_get(association, "state"))) ||
+                (impaired && !json_equal(impaired, json_object_get(association, "impaired")));
 }
 
 int view_association(struct view *v, json_t *association, uint64_t now) {

@@ -49,10 +49,11 @@ static int begin(struct watch *w, bool view) {
         int r;
 
         parameters = source_parameters(w->options);
-        /* Lines tell of changes alone. A state is filtered here: of what leaves it we want to hear, too. */
+        /* Lines tell of changes alone. States are filtered here: of what leaves them we want to hear, too. */
         if (!parameters || json_object_set_new(parameters, "updates", json_boolean(view)) < 0)
                 return -ENOMEM;
         (void) json_object_del(json_object_get(parameters, "filter"), "state");
+        (void) json_object_del(json_object_get(parameters, "filter"), "impaired");
         r = source_connect(w->options, &c);
         if (r >= 0)
                 r = varlink_client_send(c, "io.sctpmon.Monitor.Monitor", parameters, true);
@@ -107,7 +108,11 @@ static int print_line(json_t *change) {
 
 static int print_change(struct watch *w, json_t *change) {
         const char *wanted = json_string_value(json_object_get(w->options->filter, "state"));
+        json_t *impaired = json_object_get(w->options->filter, "impaired"),
+               *association = json_object_get(change, "association");
 
+        if (impaired && !json_equal(impaired, json_object_get(association, "impaired")))
+                return 0;
         if (wanted && strcmp(member_string(change, "oldState"), wanted) != 0 &&
             strcmp(member_string(change, "newState"), wanted) != 0)
                 return 0;
