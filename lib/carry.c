@@ -55,13 +55,10 @@ void carry_answer(struct builder *b, struct association *a, const struct diag_as
                         answer_path(b->paths + a->paths.first + i, answer);
 }
 
-/* What a daemon before us was told is not handed on: it may have had other rights, and another configuration. */
-static bool begins_anew(const struct snapshot_head *head) {
-        return head->serial == 1;
-}
+static void carry_path(const struct tables *t, struct path *path, const struct path *p) {
+        const struct snapshot_head *head = &t->builder->head;
 
-static void carry_path(const struct snapshot_head *head, struct path *path, const struct path *p) {
-        if (!begins_anew(head)) {
+        if (!t->anew) {
                 path->detail = p->detail;
                 path->given[1] = p->given[1];
         }
@@ -82,8 +79,10 @@ static void begin_path(const struct snapshot_head *head, struct path *path) {
 }
 
 /* `p` is the same association in the scan before; NULL: it was not there. */
-static void carry_paths(struct builder *b, const struct association *a,
+static void carry_paths(struct tables *t, const struct association *a,
                         const struct snapshot *previous, const struct association *p) {
+        struct builder *b = t->builder;
+
         for (uint32_t i = 0; i < a->paths.count; i++) {
                 struct path *path = b->paths + a->paths.first + i;
                 const struct path *before = NULL;
@@ -95,7 +94,7 @@ static void carry_paths(struct builder *b, const struct association *a,
                 }
 
                 if (before)
-                        carry_path(&b->head, path, before);
+                        carry_path(t, path, before);
                 else
                         begin_path(&b->head, path);
                 if (FIELD_GIVEN(path, PATH_STATE))
@@ -104,7 +103,7 @@ static void carry_paths(struct builder *b, const struct association *a,
 }
 
 /* Hands on to the row what earlier scans knew of the same association. */
-static void carry(struct builder *b, struct association *a, const struct snapshot *previous,
+static void carry(struct tables *t, struct association *a, const struct snapshot *previous,
                   const struct association *p) {
         static const uint64_t handed_on = UINT64_C(1) << ASSOCIATION_OBSERVED_SINCE |
                                           UINT64_C(1) << ASSOCIATION_LAST_CHANGE;
@@ -113,13 +112,13 @@ static void carry(struct builder *b, struct association *a, const struct snapsho
         a->last_change = p->last_change;
         a->last_change_monotonic = p->last_change_monotonic;
         a->given[0] |= p->given[0] & handed_on;
-        if (!begins_anew(&b->head)) {
+        if (!t->anew) {
                 a->detail = p->detail;
                 a->given[1] = p->given[1];
         }
         if (a->state != p->state)
-                set_changed(a, &b->head);
-        carry_paths(b, a, previous, p);
+                set_changed(a, &t->builder->head);
+        carry_paths(t, a, previous, p);
 }
 
 /* An association of the scan before that no table shows. It stays unless the kernel, asked about it,
@@ -146,7 +145,7 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
         if (r < 0)
                 return r;
         a->unseen = same ? 0 : p->unseen + looked;
-        if (begins_anew(&b->head)) {
+        if (t->anew) {
                 a->detail = (struct association_detail) {};
                 a->given[1] = 0;
         }
@@ -225,7 +224,7 @@ static int carry_associations(struct tables *t, struct lookup *l, const struct s
                                 continue;
                 }
                 if (a && (size_t) (a - b->associations) < n_read) {
-                        carry(b, a, previous, p);
+                        carry(t, a, previous, p);
                         known[a - b->associations] = true;
                         continue;
                 }
@@ -239,7 +238,7 @@ static int carry_associations(struct tables *t, struct lookup *l, const struct s
                 if (!known[i]) {
                         set_observed(b->associations + i, &b->head);
                         set_changed(b->associations + i, &b->head);
-                        carry_paths(b, b->associations + i, NULL, NULL);
+                        carry_paths(t, b->associations + i, NULL, NULL);
                 }
 
         return 0;
@@ -255,7 +254,7 @@ int carry_namespace(struct tables *t, struct lookup *l, const struct snapshot *p
         if (!previous) {
                 for (size_t i = t->first_association; i < b->n_associations; i++) {
                         set_observed(b->associations + i, &b->head);
-                        carry_paths(b, b->associations + i, NULL, NULL);
+                        carry_paths(t, b->associations + i, NULL, NULL);
                 }
                 return 0;
         }

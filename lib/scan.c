@@ -22,6 +22,7 @@ struct scan_memory {
         struct netns_list *namespaces;
         struct owner_table *owners;
         struct turns turns;
+        bool used;                      /* a scan has been made with it */
         uint64_t sockets;               /* the module's uses at the last look: one for each socket of all namespaces */
 };
 
@@ -178,6 +179,7 @@ static int scan_directory(struct scan *s, int directory, const struct netns_plac
                 .generation = n->generation,
                 .shifted = s->shifted,
                 .may_end = place && !place->own,
+                .anew = options->memory && !options->memory->used,
                 .reads_max = options->root ? 1 : options->previous ? TABLES_READS_MAX : TABLES_READS_FIRST_MAX,
         };
         unsigned read;
@@ -447,6 +449,9 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
         for (size_t i = 0; i < s.b.n_associations; i++)
                 impaired_judge(s.b.associations + i, s.b.paths + s.b.associations[i].paths.first, head->hz,
                                head->started_monotonic);
+
+        if (options->memory)
+                options->memory->used = true;
 
         head->duration_usec = clock_usec(CLOCK_MONOTONIC) - head->started_monotonic;
         head->cpu_usec = clock_usec(CLOCK_PROCESS_CPUTIME_ID) - cpu;

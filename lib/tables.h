@@ -16,6 +16,9 @@ struct tables {
         uint64_t netns, generation;     /* see struct netns */
         bool shifted;                   /* see state_shifted() */
         bool may_end;                   /* it is not the scanner's own, nor a saved tree */
+        /* The scan before was another daemon's. What that was told is not handed on: it may have had other rights, and
+         * another configuration. */
+        bool anew;
         unsigned reads_max;
         size_t first_endpoint, first_association;       /* of this namespace in the builder; they go on to its end */
         struct proc_remaddr *remaddr;
