@@ -148,6 +148,8 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
         if (t->anew) {
                 a->detail = (struct association_detail) {};
                 a->given[1] = 0;
+                for (uint32_t i = 0; i < a->paths.count; i++)
+                        b->paths[a->paths.first + i].given[1] = 0;
         }
         if (same) {
                 a->inode = found.inode;
