@@ -87,11 +87,13 @@ static const struct nlattr *find_in(const struct nlattr *nest, uint16_t type) {
 /* One end of a tuple, by the types of its attributes. */
 static int read_end(const struct nlattr *tuple, uint16_t type_v4, uint16_t type_v6, uint16_t type_port,
                     struct conntrack_end *ret) {
-        const struct nlattr *ip = find_in(tuple, CTA_TUPLE_IP),
-                            *port = find_in(find_in(tuple, CTA_TUPLE_PROTO), type_port),
+        const struct nlattr *ip = find_in(tuple, CTA_TUPLE_IP), *proto = find_in(tuple, CTA_TUPLE_PROTO),
+                            *number = find_in(proto, CTA_PROTO_NUM), *port = find_in(proto, type_port),
                             *v4 = find_in(ip, type_v4), *v6 = find_in(ip, type_v6);
         struct address address = {};
 
+        if (!number || mnl_attr_get_payload_len(number) != 1 || mnl_attr_get_u8(number) != IPPROTO_SCTP)
+                return -EBADMSG;
         if (!port || mnl_attr_get_payload_len(port) != 2)
                 return -EBADMSG;
         if (v4 && mnl_attr_get_payload_len(v4) == 4)
@@ -109,6 +111,7 @@ static int read_end(const struct nlattr *tuple, uint16_t type_v4, uint16_t type_
 int conntrack_read(const struct nlmsghdr *header, struct conntrack_end *ret_original,
                    struct conntrack_end *ret_answering) {
         const struct nlattr *attribute, *original = NULL, *reply = NULL;
+        struct conntrack_end end;
         int r;
 
         if (mnl_nlmsg_get_payload_len(header) < sizeof(struct nfgenmsg))
@@ -121,8 +124,14 @@ int conntrack_read(const struct nlmsghdr *header, struct conntrack_end *ret_orig
                         reply = attribute;
         }
 
-        r = read_end(original, CTA_IP_V4_DST, CTA_IP_V6_DST, CTA_PROTO_DST_PORT, ret_original);
-        return r < 0 ? r : read_end(reply, CTA_IP_V4_SRC, CTA_IP_V6_SRC, CTA_PROTO_SRC_PORT, ret_answering);
+        r = read_end(original, CTA_IP_V4_DST, CTA_IP_V6_DST, CTA_PROTO_DST_PORT, &end);
+        if (r >= 0)
+                r = read_end(reply, CTA_IP_V4_SRC, CTA_IP_V6_SRC, CTA_PROTO_SRC_PORT, ret_answering);
+        if (r < 0)
+                return r;
+
+        *ret_original = end;
+        return 0;
 }
 
 struct answer {
@@ -173,10 +182,13 @@ int conntrack_original(struct conntrack *c, const struct address *local, uint16_
                         return errno == EINTR ? -EAGAIN : -errno;
                 r = mnl_cb_run(c->buffer, (size_t) n, c->sequence, mnl_socket_get_portid(c->socket),
                                read_message, &answer);
-                /* ESRCH: not the answer to this request but a late one to an earlier. */
-        } while (r < 0 && errno == ESRCH);
+                /* EPROTO, by libmnl's look at the sequence number: a late answer to an earlier question. */
+        } while (r < 0 && errno == EPROTO);
+        /* EINVAL: there is no such subsystem (net/netfilter/nfnetlink.c), as it could not be loaded. */
         if (r < 0)
                 return errno == EINVAL ? -EOPNOTSUPP : -errno;
+        if (answer.answering.address.family == 0)
+                return -EBADMSG;
 
         /* The kernel finds an entry by either of its tuples: this end may have begun the connection. Or it went
          * where it was sent to, and nothing was translated. */
