@@ -12,9 +12,9 @@ static void cell_state(struct grid *g, json_t *object) {
 
         if (!state[0])
                 return;
-        grid_put(g, impaired ? STYLE_TROUBLE : strcmp(state, "established") == 0 ? STYLE_PLAIN : STYLE_WARNING,
-                 "%s", state);
         /* In words, too, where the column with the reasons may have to be left out. */
+        grid_put(g, impaired ? STYLE_TROUBLE : strcmp(state, "established") == 0 ? STYLE_PLAIN : STYLE_WARNING,
+                 "%s%s", state, impaired && grid_layout(g) == LAYOUT_FIRST ? ", impaired" : "");
         if (impaired && grid_layout(g) == LAYOUT_STACKED)
                 grid_put(g, STYLE_TROUBLE, "impaired");
 }
@@ -66,19 +66,19 @@ const struct column association_columns[] = {
         { .title = "LOCAL", .render = cell_local_ends },
         { .title = "PEER", .render = cell_peer_ends },
         { .title = "STATE", .render = cell_state },
-        { .title = "PATHS", .render = cell_paths, .right = true, .drop = 2 },
-        { .title = "IMPAIRED", .render = cell_impaired, .drop = 1, .when = WHEN_KNOWN },
+        { .title = "PATHS", .render = cell_paths, .right = true, .drop = 1 },
+        { .title = "IMPAIRED", .render = cell_impaired, .drop = 9, .when = WHEN_KNOWN },
         { .title = "TX", .member = "transmitQueueBytes", .right = true, .drop = 6 },
         { .title = "RX", .member = "receiveQueueBytes", .right = true, .drop = 7 },
         { .title = "RTX", .member = "retransmittedChunks", .right = true, .drop = 8 },
-        { .title = "HB", .render = cell_heartbeat, .right = true, .drop = 11 },
-        { .title = "STREAMS", .render = cell_streams, .right = true, .drop = 12 },
+        { .title = "HB", .render = cell_heartbeat, .right = true, .drop = 12 },
+        { .title = "STREAMS", .render = cell_streams, .right = true, .drop = 13 },
         { .title = "UID", .member = "uid", .right = true, .when = WHEN_WIDE },
-        { .title = "USER", .render = cell_user, .drop = 10, .when = WHEN_TERMINAL },
-        { .title = "PROCESS", .render = cell_process, .drop = 3, .when = WHEN_KNOWN },
-        { .title = "CONTAINER", .member = "container", .drop = 4, .when = WHEN_KNOWN },
-        { .title = "VIA", .render = cell_via, .drop = 9, .when = WHEN_KNOWN },
-        { .title = "INODE", .member = "inode", .right = true, .drop = 13 },
+        { .title = "USER", .render = cell_user, .drop = 11, .when = WHEN_TERMINAL },
+        { .title = "PROCESS", .render = cell_process, .drop = 2, .when = WHEN_KNOWN },
+        { .title = "CONTAINER", .member = "container", .drop = 3, .when = WHEN_KNOWN },
+        { .title = "VIA", .render = cell_via, .drop = 10, .when = WHEN_KNOWN },
+        { .title = "INODE", .member = "inode", .right = true, .drop = 14 },
         { .title = "STYLE", .member = "style", .when = WHEN_WIDE },
         { .title = "MAXRTX", .member = "maxRetransmissions", .right = true, .when = WHEN_WIDE },
         { .title = "INITRTX", .member = "initRetransmissions", .right = true, .when = WHEN_WIDE },
@@ -88,7 +88,7 @@ const struct column association_columns[] = {
         { .title = "RCVBUF", .member = "receiveBufferBytes", .right = true, .when = WHEN_WIDE },
         { .title = "SINCE", .member = "observedSince", .when = WHEN_WIDE },
         { .title = "CHANGED", .member = "lastChange", .when = WHEN_WIDE },
-        { .title = "NETNS", .render = cell_netns, .drop = 5, .when = WHEN_DIFFERENT },
+        { .title = "NETNS", .render = cell_netns, .drop = 4, .when = WHEN_DIFFERENT },
 };
 const size_t n_association_columns = ELEMENTS(association_columns);
 

@@ -62,7 +62,7 @@ static void suggest(const char *word) {
         }
         say("Nothing is called \"%s\". All there is: sctpctl explain", word);
         if (guess.name || text[0])
-                say("Did you mean %s?", guess.name ?: text);
+                say("Did you mean %s?", text[0] ? text : guess.name);
 }
 
 static int explain_word(const struct options *o, struct writer *w, const char *word, unsigned *ret_n) {

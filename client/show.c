@@ -42,7 +42,7 @@ static const struct figures {
           { { "", "receiveQueueBytes", " bytes" }, { "", "inQueueChunks", " chunks waiting" },
             { "", "pendingChunks", " chunks missing before others" } } },
         { "Retransmitted", NULL,
-          { { "", "chunksRetransmitted", " DATA chunks" }, { "", "retransmittedChunks", " by the table, too many" },
+          { { "", "chunksRetransmitted", " DATA chunks" }, { "", "retransmittedChunks", " by the table (too many)" },
             { "INIT or COOKIE ECHO ", "initRetransmissions", " times" },
             { "SHUTDOWN ", "shutdownRetransmissions", " times" } } },
         { "Errors", NULL,
@@ -59,7 +59,7 @@ static const struct figures {
           { { "", "tsnsOutOfOrder", " received beyond the next TSN" },
             { "", "duplicateChunksReceived", " received twice" },
             { "", "gapAcksReceived", " gaps told by the peer" } } },
-        { "Limits", NULL,
+        { "Limits", "sock_diag",
           { { "Max.Burst ", "maxBurst", "" },
             { "messages are split beyond ", "fragmentationPointBytes", " bytes" } } },
         { "Socket buffers", NULL,
@@ -137,12 +137,12 @@ static void print_ends(const struct one *one) {
                           original, member_int(a, "originalPort"), ", where the peer connected to (NAT)");
 }
 
-static void print_time(const struct one *one, const char *key, const char *member, const char *before) {
+static void print_time(const struct one *one, const char *key, const char *member, bool since) {
         const char *at = member_string(one->association, member);
         char span[TEXT_SPAN_MAX];
 
         if (at[0])
-                page_line(one->options, STYLE_PLAIN, key, "%s%s, %s ago", before, at,
+                page_line(one->options, STYLE_PLAIN, key, since ? "since %s, for %s" : "%s, %s ago", at,
                           text_span(scan_age(one->scan, at), span));
         else
                 page_line(one->options, STYLE_DIM, key, "-");
@@ -179,8 +179,8 @@ static void print_state(const struct one *one) {
                 page_line(o, STYLE_TROUBLE, key, "%s: %s", name, meaning_of("impairment", name));
                 key = NULL;
         }
-        print_time(one, "Observed", "observedSince", "since ");
-        print_time(one, "Last change", "lastChange", "");
+        print_time(one, "Observed", "observedSince", true);
+        print_time(one, "Last change", "lastChange", false);
 }
 
 static void print_socket(const struct one *one) {

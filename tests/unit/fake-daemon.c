@@ -13,6 +13,7 @@
  *
  *   {…}            a reply, with its NUL
  *   @accept        wait for the next connection and its request (the first is waited for anyway)
+ *   @request       wait for the next request on the same connection
  *   @part TEXT     bytes without the NUL
  *   @fill N        N bytes without a NUL
  *   @sleep MS
@@ -46,14 +47,19 @@ static void say(int fd, const char *data, size_t length) {
 }
 
 /* Takes one request and prints it. */
-static int accept_request(int listener) {
-        int fd = accept(listener, NULL, NULL);
+static void take_request(int fd) {
         char c;
 
         while (fd >= 0 && recv(fd, &c, 1, 0) == 1 && c != '\0')
                 (void) putchar(c);
         (void) putchar('\n');
         (void) fflush(stdout);
+}
+
+static int accept_request(int listener) {
+        int fd = accept(listener, NULL, NULL);
+
+        take_request(fd);
         return fd;
 }
 
@@ -67,7 +73,9 @@ static void run_line(int listener, int *fd, char *line) {
         else if (strcmp(line, "@accept") == 0) {
                 (void) close(*fd);
                 *fd = accept_request(listener);
-        } else if (strncmp(line, "@part ", 6) == 0)
+        } else if (strcmp(line, "@request") == 0)
+                take_request(*fd);
+        else if (strncmp(line, "@part ", 6) == 0)
                 say(*fd, argument, strlen(argument));
         else if (strncmp(line, "@fill ", 6) == 0) {
                 static char block[4096];

@@ -9,6 +9,7 @@ golden=$here/golden
 data=${TEST_DATA:-$here/../data}
 sctpctl=${SCTPCTL:-$PWD/sctpctl}
 fake=${FAKE_DAEMON:-$PWD/tests/unit/fake-daemon}
+fields_page=${FIELDS_PAGE:-$PWD/man/fields-page}
 scratch=$(mktemp -d) || exit 99
 daemon=
 trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$scratch"' EXIT
@@ -63,7 +64,7 @@ says() { # description code text: standard error holds this text
 
 # What is different each time.
 steady() {
-        sed -E -i 's/"(startedAt|ageMs|durationUs)":( ?)("[^"]*"|[0-9]+)/"\1":\2"?"/g' "$scratch/out"
+        sed -E -i 's/"(startedAt|ageMs|durationUs|lastRun)":( ?)("[^"]*"|[0-9]+)/"\1":\2"?"/g' "$scratch/out"
 }
 
 tree() { # name kernel sample
@@ -81,7 +82,7 @@ tree empty 6.12 empty.rootns
 
 # Tables and JSON
 
-for verb in eps assocs stats; do
+for verb in eps assocs paths stats; do
         for t in server down empty; do
                 run $verb --root="$scratch/$t"
                 same "$verb of $t: table" 0 "$verb.$t.txt"
@@ -154,6 +155,14 @@ matches "assocs --peer" 5 assocs --root="$scratch/server" --peer=10.0.1.1
 matches "assocs --peer with port" 1 assocs --root="$scratch/server" --peer='[fd00:1::1]:49985'
 matches "assocs --state" 1 assocs --root="$scratch/down" --state=cookie_wait
 matches "assocs --state as RFC 9260 writes it" 1 assocs --root="$scratch/down" --state=COOKIE-WAIT
+matches "assocs --impaired" 5 assocs --root="$scratch/down" --impaired
+matches "assocs --impaired of nobody" 0 assocs --root="$scratch/server" --impaired --port=5001
+matches "assocs --container of nobody" 0 assocs --root="$scratch/server" --container=web
+matches "paths" 14 paths --root="$scratch/down"
+matches "paths --peer" 2 paths --root="$scratch/down" --peer=10.0.1.2:5000
+matches "paths --state of the association" 1 paths --root="$scratch/down" --state=cookie_wait
+matches "paths --state of the path" 5 paths --root="$scratch/down" --state=inactive
+matches "paths --state of nobody" 0 paths --root="$scratch/down" --state=pf
 matches "assocs, two filters" 1 assocs --root="$scratch/down" --state=established --port=5007
 run eps --root="$scratch/server" --port=9 --json=short
 [ "$(cat "$scratch/out")" = "[]" ]
@@ -170,7 +179,7 @@ usage() { # text options…
 
 run
 expect "no verb: help" 0
-for verb in "" eps assocs stats status; do
+for verb in "" eps assocs show paths netns stats status explain; do
         run $verb --help
         grep -q -- --json "$scratch/out"
         result $? "sctpctl $verb --help"
@@ -184,7 +193,7 @@ result $? "sctpctl help assocs"
 run --version
 expect "--version" 0
 usage 'Did you mean "assocs"' asocs
-usage "Verbs are: eps, assocs, stats, status" nonsense
+usage "Verbs are: eps, assocs, show, paths, netns, stats, status, explain" nonsense
 usage "Did you mean --json" eps --jsno=short
 usage "no option -x" eps -x
 usage "pretty|short|off" eps --json=yes
@@ -200,6 +209,21 @@ usage "expected one of closed, cookie_wait" assocs --state=listening
 usage "no option --watch" eps --watch
 usage "no option --peer" eps --peer=::1
 usage "no option --raw" status --raw
+usage "no option --impaired" eps --impaired
+usage "no option --all" assocs --all
+usage "no option --stats" paths --stats
+usage "a container's name or id" eps --container=
+usage "a container's name or id" eps --container="$(printf '%072d' 0)"
+usage "a container's name or id" eps --container="$(printf '\377')"
+usage "pid:N or inode:N" eps --netns="$(printf '\377')"
+usage 'Did you mean "inactive"' paths --state=inaktive
+usage "not together with --all" eps --raw --all
+usage "not together with --stats" show 1 --root=/ --stats
+usage "expected the id of an association" show ten
+usage "expected the id of an association" show 0
+usage "expected the id of an association" show 4294967296
+usage "needs the id of an association, or a filter" show
+usage 'show takes one ID: what is "2"' show 1 2
 usage "pid:N or inode:N" eps --netns=/x
 usage "pid:N or inode:N" eps --netns=pid:x
 usage "not together with --json" eps --raw -j
@@ -219,7 +243,7 @@ says "status needs the daemon" 1 "systemctl start sctpmond"
 run assocs --watch --socket="$scratch/none"
 says "--watch needs the daemon" 1 "systemctl start sctpmond"
 run eps --socket="$scratch/none"
-grep -q "reading this host's tables" "$scratch/err"
+grep -q "reading this host without it" "$scratch/err"
 result $? "eps reads the host without it, and says so"
 
 # A malformed row
@@ -293,22 +317,6 @@ run eps --netns=blue --socket="$scratch/socket"
 says "no such namespace" 4 "no network namespace blue"
 stop
 
-# Without --netns= the namespace that sctpctl is in is meant, as it is by cat.
-netns=$(stat --dereference --format=%i /proc/self/ns/net)
-start <<<"{\"error\":\"io.sctpmon.Monitor.NamespaceNotFound\",\"parameters\":{\"netns\":\"inode:$netns\"}}"
-run eps --socket="$scratch/socket"
-grep -qF "watches another network namespace; reading this one's tables" "$scratch/err"
-result $? "the daemon is elsewhere: the own tables are read, and it says so"
-grep -qF "\"netns\":\"inode:$netns\"" "$scratch/requests"
-result $? "the own namespace is asked for"
-stop
-
-start <<<"{\"parameters\":{\"netns\":1,\"counters\":{\"SctpCurrEstab\":2},$scan}}"
-run stats --socket="$scratch/socket"
-grep -qF "watches another network namespace; reading this one's tables" "$scratch/err"
-result $? "the counters of another namespace are not shown as this one's"
-stop
-
 start <<<"{\"parameters\":{\"endpoint\":{\"localPort\":1,\"localAddresses\":[\"$(printf '\\u001b]0;owned\\u0007')\"],\"state\":\"\\u009b2J\\u0000\"}},\"continues\":true}
 {\"parameters\":{$scan}}"
 run eps --socket="$scratch/socket"
@@ -355,12 +363,12 @@ run stats --socket="$scratch/socket"
 says "parameters of the wrong type" 1 "does not speak Varlink"
 stop
 
-start <<<"{\"parameters\":{\"netns\":$netns,\"counters\":{\"SctpCurrEstab\":2,\"SctpNew\\u0007\":3},$scan}}"
+start <<<"{\"parameters\":{\"counters\":{\"SctpCurrEstab\":2,\"SctpNew\\u0007\":3},$scan}}"
 run stats --socket="$scratch/socket"
 same "stats by the daemon, an unknown counter too" 0 stats.daemon.txt
 stop
 
-status="{\"parameters\":{\"version\":\"0.1.0\",\"pid\":10,\"scannerPid\":11,\"startedAt\":\"2026-01-31T11:00:00.000Z\",\"netns\":4026531840,\"sctpAvailable\":false,\"reason\":\"module sctp is blacklisted in a.conf\",\"advice\":\"take it out\",\"intervalMs\":1000,\"effectiveIntervalMs\":4000,\"notice\":\"scans take 200ms\",\"endpoints\":2,\"associations\":3,$scan,\"sources\":[{\"name\":\"eps\",\"result\":\"read\",\"rows\":2,\"malformed\":1,\"durationUs\":120},{\"name\":\"sock_diag\",\"result\":\"failed\",\"rows\":0,\"malformed\":0,\"durationUs\":0,\"reason\":\"Operation not permitted\"}],\"complaints\":[{\"source\":\"eps\",\"line\":3,\"text\":\"LPORT: \\\\x1bfoo\"}],\"clients\":{\"connected\":2,\"monitors\":1,\"refusedConnections\":0,\"refusedMessages\":4,\"overruns\":0},\"journal\":{\"queued\":0,\"sent\":12,\"lost\":1}}}"
+status="{\"parameters\":{\"version\":\"0.1.0\",\"pid\":10,\"scannerPid\":11,\"startedAt\":\"2026-01-31T11:00:00.000Z\",\"netns\":4026531840,\"sctpAvailable\":false,\"reason\":\"module sctp is blacklisted in a.conf\",\"advice\":\"take it out\",\"intervalMs\":1000,\"effectiveIntervalMs\":4000,\"notice\":\"scans take 200ms\",\"namespaces\":5,\"cpuUs\":900,\"dearCpuUs\":400,\"endpoints\":2,\"associations\":3,$scan,\"sources\":[{\"name\":\"eps\",\"result\":\"read\",\"rows\":2,\"malformed\":1,\"waiting\":0,\"durationUs\":120},{\"name\":\"socket_options\",\"result\":\"read\",\"rows\":8,\"malformed\":0,\"waiting\":6,\"durationUs\":12345,\"lastRun\":\"2026-01-31T11:59:57.500Z\",\"holdMaxUs\":74},{\"name\":\"owners\",\"result\":\"read\",\"rows\":8,\"malformed\":0,\"waiting\":0,\"durationUs\":80,\"reason\":\"descriptors of 3 processes may not be read\"},{\"name\":\"sock_diag\",\"result\":\"failed\",\"rows\":0,\"malformed\":0,\"durationUs\":0,\"reason\":\"Operation not permitted\"}],\"complaints\":[{\"source\":\"eps\",\"line\":3,\"text\":\"LPORT: \\\\x1bfoo\"}],\"clients\":{\"connected\":2,\"monitors\":1,\"refusedConnections\":0,\"refusedMessages\":4,\"overruns\":0},\"journal\":{\"queued\":0,\"sent\":12,\"lost\":1,\"saveError\":\"Read-only file system\"}}}"
 start <<<"$status"
 run status --socket="$scratch/socket"
 same "status" 0 status.txt
@@ -369,6 +377,144 @@ start <<<"$status"
 run status --socket="$scratch/socket" --json=pretty
 same "status as JSON" 0 status.pretty.json
 stop
+
+# All of the host: owners, containers, namespaces, what is impaired, where NAT led a peer
+
+owner='{"pid":1234,"command":"mme","uid":0,"unit":"mme.service"}'
+contained='{"pid":77,"command":"smf\u001b","uid":0,"unit":"docker.service","container":"web","containerId":"0123456789abcdef","runtime":"docker","pod":"1-2"}'
+more_endpoints="{\"parameters\":{\"endpoint\":${endpoint/%\}/,\"netnsName\":\"blue\",\"owners\":[$owner,$contained]\}}},\"continues\":true}
+{\"parameters\":{\"endpoint\":{\"netns\":2,\"localPort\":200,\"localAddresses\":[\"::\"],\"state\":\"listening\",\"inode\":6,\"uid\":0,\"owners\":[{\"pid\":9,\"command\":\"docker-proxy\",\"uid\":0}],\"forwardsToAddress\":\"172.17.0.2\",\"forwardsToPort\":202}},\"continues\":true}
+{\"parameters\":{\"endpoint\":{\"netns\":3,\"localPort\":202,\"localAddresses\":[\"0.0.0.0\"],\"container\":\"web\",\"owners\":[$contained]}},\"continues\":true}
+{\"parameters\":{$scan}}"
+start <<<"$more_endpoints"
+run eps --socket="$scratch/socket" --all --container=web
+same "eps with owners, containers and namespaces" 0 eps.owners.txt
+grep -qF '"parameters":{"filter":{"container":"web"},"all":true}' "$scratch/requests"
+result $? "--all and --container= are passed on"
+stop
+
+full='{"associationId":7,"netns":3,"localPort":202,"peerPort":6001,"state":"established","socketState":"established","attachment":"socket","style":"one_to_one","inode":99,"uid":0,"heartbeatIntervalMs":30000,"inStreams":10,"outStreams":8,"transmitQueueBytes":1,"receiveQueueBytes":2,"maxRetransmissions":10,"initRetransmissions":3,"shutdownRetransmissions":4,"retransmittedChunks":5,"writeQueueBytes":6,"sendBufferBytes":7,"receiveBufferBytes":8,"observedSince":"2026-01-31T11:00:00.000Z","lastChange":"2026-01-31T11:59:50.000Z","sockDiagAt":"2026-01-31T11:59:57.000Z","localTag":305419896,"peerTag":9,"receiveWindowBytes":10,"peerReceiveWindowBytes":11,"unacknowledgedChunks":12,"pendingChunks":13,"inQueueChunks":14,"outQueueChunks":15,"overallErrorCount":16,"maxBurst":17,"fragmentationPointBytes":18,"peerCapabilities":["prsctp","ipv4"],"sackNeeded":true,"peerZeroWindow":true,"retransmissionTimerMs":19,"interfaceIndex":20,"receiveMemoryBytes":21,"sendMemoryBytes":22,"forwardMemoryBytes":23,"optionMemoryBytes":24,"backlogBytes":25,"drops":26,"sacksSent":27,"sacksReceived":28,"packetsSent":29,"packetsReceived":30,"chunksRetransmitted":31,"tsnsOutOfOrder":32,"duplicateChunksReceived":33,"gapAcksReceived":34,"unorderedChunksSent":35,"unorderedChunksReceived":36,"orderedChunksSent":37,"orderedChunksReceived":38,"controlChunksSent":39,"controlChunksReceived":40,"socketOptionsAt":"2026-01-31T11:59:55.000Z","originalAddress":"192.0.2.1","originalPort":200,"localAddresses":["172.17.0.2"],"primaryAddress":"10.0.1.2","impaired":true,"impairedReasons":["path_inactive","primary_not_active"],"owners":['"$owner,$contained"'],"netnsName":"blue","container":"web","peerAddresses":["10.0.0.2","10.0.1.2"],"paths":[{"address":"10.0.0.2","primary":false,"state":"active","stateSince":"2026-01-31T11:00:00.000Z","rtoMs":1000,"heartbeatPending":true,"maxRetransmissions":5,"srttMs":41,"cwndBytes":42,"mtuBytes":43,"heartbeatIntervalMs":30000,"heartbeats":true,"sackDelayMs":44},{"address":"10.0.1.2","primary":true,"state":"inactive","rtoMs":60000,"heartbeatPending":false,"maxRetransmissions":5,"srttMs":0,"cwndBytes":45,"ssthreshBytes":46,"partialBytesAcked":47,"flightSizeBytes":48,"errorCount":6,"mtuBytes":1500,"heartbeats":false}]}'
+orphan='{"associationId":8,"netns":1,"localPort":1,"peerPort":2,"localAddresses":["10.0.0.1"],"peerAddresses":["10.0.0.9"],"state":"shutdown_sent","attachment":"orphan","inode":0,"paths":[{"address":"10.0.0.9","primary":false}]}'
+waiting='{"associationId":9,"netns":1,"localPort":5,"peerPort":6,"localAddresses":["10.0.0.1"],"peerAddresses":["10.0.0.8"],"state":"established","attachment":"unaccepted","owners":['"$owner"'],"impaired":false,"paths":[{"address":"10.0.0.8","primary":false,"state":"active"}]}'
+all_kinds="{\"parameters\":{\"association\":$full},\"continues\":true}
+{\"parameters\":{\"association\":$orphan},\"continues\":true}
+{\"parameters\":{\"association\":$waiting},\"continues\":true}
+{\"parameters\":{$scan}}"
+start <<<"$all_kinds"
+run assocs --socket="$scratch/socket" --impaired --netns=all
+same "assocs of all kinds" 0 assocs.kinds.txt
+grep -qF '"filter":{"impaired":true,"netns":"all"}' "$scratch/requests"
+result $? "--impaired and --netns= are passed on"
+stop
+start <<<"$all_kinds"
+run paths --socket="$scratch/socket"
+same "paths of all kinds" 0 paths.kinds.txt
+stop
+start <<<"$all_kinds"
+run paths --socket="$scratch/socket" --json=short
+same "paths of all kinds as JSON" 0 paths.kinds.json
+stop
+
+start <<<"{\"parameters\":{\"namespace\":{\"netns\":4026531840,\"pid\":1,\"own\":true,\"sctpAvailable\":true,\"endpoints\":2,\"associations\":3}},\"continues\":true}
+{\"parameters\":{\"namespace\":{\"netns\":4026532000,\"netnsName\":\"blue\",\"own\":false,\"sctpAvailable\":true,\"endpoints\":0,\"associations\":0}},\"continues\":true}
+{\"parameters\":{\"namespace\":{\"container\":\"web\",\"pid\":77,\"own\":false,\"sctpAvailable\":false,\"endpoints\":0,\"associations\":0,\"error\":\"may not be entered\"}},\"continues\":true}
+{\"parameters\":{$scan}}"
+run netns --socket="$scratch/socket"
+same "netns" 0 netns.txt
+grep -qF 'ListNamespaces' "$scratch/requests"
+result $? "the call"
+stop
+
+# One association
+
+sources='"sources":[{"name":"assocs","result":"read","rows":3,"malformed":0,"waiting":0,"durationUs":9},{"name":"sock_diag","result":"failed","rows":0,"malformed":0,"waiting":0,"durationUs":0,"reason":"may not be asked (CAP_SYS_ADMIN)"},{"name":"owners","result":"read","rows":1,"malformed":0,"waiting":0,"durationUs":5,"reason":"descriptors of 3 processes may not be read (CAP_SYS_PTRACE)"}]'
+found="{\"parameters\":{\"association\":$full,$scan,\"sources\":[],\"statistics\":{\"maxRtoMs\":3000,\"maxRtoAddress\":\"10.0.1.2\"}}}"
+start <<<"$found"
+run show 7 --stats --socket="$scratch/socket"
+same "show" 0 show.txt
+grep -qF '"parameters":{"associationId":7,"statistics":true}' "$scratch/requests"
+result $? "the call"
+# Every figure above has a number of its own.
+for number in $(seq 1 8) 0x00000009 0x12345678 $(seq 10 48) 3000 60000; do
+        grep -qw "${number}\(ms\|s\)\?" "$scratch/out" || echo "$number is not shown"
+done >"$scratch/why"
+[ ! -s "$scratch/why" ]
+result $? "show shows every figure"
+stop
+start <<<"$found"
+run show 7 --stats --socket="$scratch/socket" --json=short
+same "show as JSON" 0 show.json
+stop
+start <<<"{\"parameters\":{\"association\":$orphan,$scan,$sources,\"statistics\":{\"reason\":\"no process is known to have its socket\"}}}"
+run show --peer=10.0.0.9 --stats --socket="$scratch/socket"
+same "show of what is hardly known" 0 show.orphan.txt
+stop
+start <<<'{"error":"io.sctpmon.Monitor.AssociationNotFound","parameters":{"associationId":7}}'
+run show 7 --socket="$scratch/socket"
+says "show of nothing" 4 "There is no association 7"
+stop
+start <<<'{"error":"io.sctpmon.Monitor.AssociationNotFound","parameters":{}}'
+run show --peer=10.0.0.7 --socket="$scratch/socket"
+says "show of nothing by a filter" 4 "No association matches"
+stop
+start <<<"{\"error\":\"io.sctpmon.Monitor.AssociationAmbiguous\",\"parameters\":{\"count\":3}}
+@request
+$all_kinds"
+run show --local=10.0.0.1 --socket="$scratch/socket"
+says "show of several" 2 "name one of them"
+grep -q "^sctpctl:   8  10.0.0.1:1 <-> 10.0.0.9:2  shutdown_sent" "$scratch/err"
+result $? "and which they are"
+[ "$(grep -c '<->' "$scratch/err")" = 3 ]
+result $? "all of them"
+stop
+start <<<"{\"parameters\":{\"association\":[]}}"
+run show 7 --socket="$scratch/socket"
+says "show of what is no association" 1 "does not speak Varlink"
+stop
+run show 13 --root="$scratch/down"
+same "show of a saved tree" 0 show.down.txt
+run show --peer=10.0.1.2:5000 --root="$scratch/down"
+same "show by the peer" 0 show.down.txt
+run show 13 --root="$scratch/down" --json=pretty
+steady
+same "show of a saved tree as JSON" 0 show.down.json
+run show 14 --root="$scratch/down"
+says "show of nothing in a saved tree" 4 "There is no association 14."
+run show 13 --peer=10.0.1.99 --root="$scratch/down"
+says "show of an id that the filter does not match" 4 "There is no association 13 that the filter matches."
+run show --peer=10.0.1.2 --root="$scratch/down"
+says "show of several in a saved tree" 2 "10.0.1.1:38343 <-> *10.0.1.2:5001"
+
+# What things mean
+
+run explain rtoms
+same "explain" 0 explain.txt
+run explain SctpT1InitExpireds --json=short
+same "explain as JSON" 0 explain.json
+run explain nothing-at-all
+says "explain of nothing" 4 'Nothing is called "nothing-at-all"'
+run explain rtoMz
+says "explain suggests the nearest" 4 "Did you mean rtoMs?"
+run explain heartb
+says "explain suggests by a part" 4 "heartbeatIntervalMs"
+run explain
+expect "explain all" 0
+for word in rtoMs SctpCurrEstab cookie_wait path_inactive wmema owners; do
+        grep -q "^$word " "$scratch/out" || echo "$word is missing"
+done >"$scratch/why"
+[ ! -s "$scratch/why" ]
+result $? "all are there"
+for table in eps.owners assocs.kinds paths.kinds netns; do
+        for column in $(head -n 1 "$golden/$table.txt"); do
+                "$sctpctl" explain "$column" >/dev/null 2>&1 || echo "$column of $table is not explained"
+        done
+done >"$scratch/why"
+[ ! -s "$scratch/why" ]
+result $? "every column is explained"
+page=$here/../../man/sctpmon-fields.7
+[ -z "$UPDATE_GOLDEN" ] || "$fields_page" >"$page"
+"$fields_page" | diff -u "$page" - >"$scratch/why"
+result $? "sctpmon-fields(7) says what explain says"
 
 # --watch into a pipe
 
