@@ -138,17 +138,19 @@ static void ask_diag_all(struct detail *d, uint64_t end) {
         for (size_t i = 0; i < b->n_associations; i++)
                 if (is_wished(d, b->associations + i))
                         ask_diag(d, b->associations + i);
-        for (size_t i = 0; i < b->n_associations; i++) {
-                struct association *a = b->associations + i;
+        /* Of those that wait for their peer there is little to know: they come last. */
+        for (int waiting = 0; waiting < 2; waiting++)
+                for (size_t i = 0; i < b->n_associations; i++) {
+                        struct association *a = b->associations + i;
 
-                if (a->detail.diag_asked)
-                        continue;
-                over = over || is_over(end);
-                if (over)
-                        report->waiting++;
-                else
-                        ask_diag(d, a);
-        }
+                        if (a->detail.diag_asked || (a->id == 0) != waiting)
+                                continue;
+                        over = over || is_over(end);
+                        if (over)
+                                report->waiting++;
+                        else
+                                ask_diag(d, a);
+                }
         if (!over && !d->options->new_only)
                 ask_diag_in_turn(d, end);
         if (report->rows > 0)
@@ -312,6 +314,19 @@ static void ask_statistics(struct detail *d) {
         }
 }
 
+/* Whether there are sockets that nobody can be asked about, because descriptors may not be read. */
+static bool someone_unknown(const struct detail *d, const struct socket_row *rows, size_t n) {
+        const struct owner *owners;
+
+        if (d->builder->head.sources[SOURCE_OWNERS].text[0] == '\0')
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (owner_table_get(d->owners, rows[i].inode, &owners) == 0)
+                        return true;
+
+        return false;
+}
+
 static int ask_options_all(struct detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;
         _cleanup_free_ struct socket_row *rows = NULL;
@@ -334,6 +349,9 @@ static int ask_options_all(struct detail *d, uint64_t end) {
                 ask_options_from(d, rows, n, first_socket(d, rows, n), false, end);
 
         end_report(d, SOURCE_OPTIONS, start);
+        if (report->result == SOURCE_READ && someone_unknown(d, rows, n))
+                snprintf(report->text, sizeof(report->text), "%s",
+                         "of some sockets no owner is known (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)");
         return 0;
 }
 
