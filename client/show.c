@@ -256,8 +256,7 @@ static void print_timers(const struct one *one) {
                 snprintf(t3, sizeof(t3), "expires in %" JSON_INTEGER_FORMAT "ms", json_integer_value(timer));
         else if (json_object_get(a, "sockDiagAt"))
                 snprintf(t3, sizeof(t3), "does not run");
-        page_line(one->options, STYLE_PLAIN, "Timers", "heartbeat interval %s; T3-rtx %s%s%s", heartbeat, t3,
-                  json_is_true(json_object_get(a, "sackNeeded")) ? "; a SACK is due" : "",
+        page_line(one->options, STYLE_PLAIN, "Timers", "heartbeat interval %s; T3-rtx %s%s", heartbeat, t3,
                   json_is_true(json_object_get(a, "peerZeroWindow")) ? "; the peer's window is 0" : "");
 }
 

@@ -9,7 +9,7 @@
  * sentence is short, because `sctpctl stats` shows it beside the number. */
 const struct explanation explanations[] = {
         /* What endpoints and associations share */
-        { "netns", "endpoint, association, counter", "NETNS", NULL, "sctpmond", NULL,
+        { "netns", "endpoint, association", "NETNS", NULL, "sctpmond", NULL,
           "Inode of the network namespace, as `ls -L /proc/PID/ns/net` shows it; absent where that may not be read. "
           "The kernel gives the number of a namespace that is gone to the next one at once." },
         { "netnsName", "endpoint, association", "NETNS", NULL, "/run/netns", NULL,
@@ -139,7 +139,7 @@ const struct explanation explanations[] = {
           "What the peer has said in INIT or INIT ACK that it can: auth, prsctp, asconf, ecn, and kinds of "
           "addresses." },
         { "sackNeeded", "association", NULL, NULL, "sock_diag (sctpi_peer_sack)", "RFC 9260 section 6.2",
-          "Whether the peer is owed a SACK for DATA that has come." },
+          "Whether the peer is owed a SACK for DATA that has come; set from the start, before any has." },
         { "peerZeroWindow", "association", NULL, NULL, "sock_diag (sctpi_peer_sack)", "RFC 9260 section 6.1",
           "Whether the peer has announced a window of 0: its application does not read." },
         { "retransmissionTimerMs", "association", NULL, "ms", "sock_diag (idiag_expires)", "RFC 9260 section 6.3.2",
