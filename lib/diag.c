@@ -304,8 +304,8 @@ int diag_lookup(struct diag *d, const struct address *local, uint16_t local_port
                         return errno == EINTR ? -EAGAIN : -errno;
                 r = mnl_cb_run(d->buffer, (size_t) n, d->sequence, mnl_socket_get_portid(d->socket),
                                read_message, &result);
-                /* ESRCH: not the answer to this request but a late one to an earlier. */
-        } while (r < 0 && errno == ESRCH);
+                /* EPROTO: not the answer to this request but a late one to an earlier. */
+        } while (r < 0 && errno == EPROTO);
         if (r < 0)
                 return -errno;
         if (result.state < 0)
