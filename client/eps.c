@@ -14,14 +14,14 @@ static const struct column columns[] = {
         { .title = "LOCAL", .render = cell_addresses },
         { .title = "PORT", .member = "localPort", .right = true },
         { .title = "STATE", .member = "state", .drop = 2 },
-        { .title = "STYLE", .member = "style", .drop = 6 },
+        { .title = "STYLE", .member = "style", .drop = 7 },
         { .title = "UID", .member = "uid", .right = true, .when = WHEN_WIDE },
-        { .title = "USER", .render = cell_user, .drop = 5, .when = WHEN_TERMINAL },
+        { .title = "USER", .render = cell_user, .drop = 6, .when = WHEN_TERMINAL },
         { .title = "PROCESS", .render = cell_process, .drop = 1, .when = WHEN_KNOWN },
         { .title = "CONTAINER", .member = "container", .drop = 3, .when = WHEN_KNOWN },
-        { .title = "FORWARDS", .render = cell_forwards, .drop = 4, .when = WHEN_KNOWN },
+        { .title = "FORWARDS", .render = cell_forwards, .drop = 5, .when = WHEN_KNOWN },
         { .title = "INODE", .member = "inode", .right = true, .drop = 8 },
-        { .title = "NETNS", .render = cell_netns, .drop = 7, .when = WHEN_DIFFERENT },
+        { .title = "NETNS", .render = cell_netns, .drop = 4, .when = WHEN_DIFFERENT },
 };
 
 enum code verb_eps(const struct options *o) {
