@@ -23,6 +23,13 @@ static int handle(json_t *object, void *userdata) {
         return run->list->expand ? run->list->expand(run->options, object, handle_row, run) : handle_row(object, run);
 }
 
+static int handle_text(const char *text, size_t length, void *userdata) {
+        struct run *run = userdata;
+
+        run->tally.total++;
+        return writer_text(run->writer, text, length);
+}
+
 enum code list_run(const struct options *o, const struct list *list) {
         _cleanup_(writer_free_p) struct writer *writer = NULL;
         _cleanup_free_ char *legend = NULL;
@@ -36,7 +43,8 @@ enum code list_run(const struct options *o, const struct list *list) {
         run.writer = writer = writer_new(o, WRITER_LIST, list->columns, list->n_columns);
         if (!writer)
                 return say_out_of_memory();
-        code = source_list(o, list->listing, handle, &run);
+        code = source_list(o, list->listing, handle,
+                           writer_takes_text(writer) && !list->expand ? handle_text : NULL, &run);
         if (code != CODE_DONE)
                 return code;
         legend = tally_text(&run.tally, list->singular, list->plural);

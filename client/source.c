@@ -236,7 +236,7 @@ static json_t *list_parameters(const struct options *o, const struct listing *l)
 }
 
 static enum code list_from_daemon(const struct options *o, struct varlink_client *c, const struct listing *l,
-                                  source_handler handler, void *userdata) {
+                                  source_handler handler, source_text_handler text, void *userdata) {
         _cleanup_(json_decref_p) json_t *parameters = NULL;
         int r;
 
@@ -249,20 +249,24 @@ static enum code list_from_daemon(const struct options *o, struct varlink_client
 
         for (;;) {
                 _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+                const char *row = NULL;
+                size_t length;
                 json_t *object;
 
-                r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
+                r = text ? varlink_client_receive_text(c, SOURCE_REPLY_TIMEOUT_USEC, l->member, &reply, &row, &length) :
+                        varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
                 if (r < 0)
                         return source_say_failure(o, r);
                 if (reply.error)
                         return source_say_error(o, &reply);
 
                 object = json_object_get(reply.parameters, l->member);
-                if (json_is_object(object)) {
+                if (row)
+                        r = text(row, length, userdata);
+                else if (json_is_object(object))
                         r = handler(object, userdata);
-                        if (r < 0)
-                                return r == -EPIPE ? CODE_DONE : say_out_of_memory();
-                }
+                if (r < 0)
+                        return r == -EPIPE ? CODE_DONE : say_out_of_memory();
                 if (!reply.continues) {
                         say_age(json_object_get(reply.parameters, "scan"));
                         return CODE_DONE;
@@ -297,7 +301,7 @@ static enum code association_from_daemon(const struct options *o, struct varlink
         if (reply.error && strcmp(reply.error, INTERFACE "AssociationNotFound") == 0)
                 return say_no_association(o, id);
         if (reply.error && strcmp(reply.error, INTERFACE "AssociationAmbiguous") == 0) {
-                enum code code = list_from_daemon(o, c, &listing_associations, candidate, userdata);
+                enum code code = list_from_daemon(o, c, &listing_associations, candidate, NULL, userdata);
 
                 return code == CODE_DONE ? CODE_USAGE : code;
         }
@@ -551,10 +555,11 @@ static bool use_daemon(const struct options *o, struct varlink_client **ret) {
         return r >= 0;
 }
 
-enum code source_list(const struct options *o, const struct listing *l, source_handler handler, void *userdata) {
+enum code source_list(const struct options *o, const struct listing *l, source_handler handler,
+                      source_text_handler text, void *userdata) {
         _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
 
-        return use_daemon(o, &c) ? list_from_daemon(o, c, l, handler, userdata) :
+        return use_daemon(o, &c) ? list_from_daemon(o, c, l, handler, text, userdata) :
                 list_from_here(o, l, handler, userdata);
 }
 

@@ -30,8 +30,12 @@ extern const struct listing listing_endpoints, listing_associations, listing_nam
 
 /* Called for each object, which stays the caller's. Negative ends the listing. */
 typedef int (*source_handler)(json_t *object, void *userdata);
+/* Called with its text instead, where it comes from the daemon as such. */
+typedef int (*source_text_handler)(const char *text, size_t length, void *userdata);
 
-enum code source_list(const struct options *o, const struct listing *l, source_handler handler, void *userdata);
+/* `text` may be NULL: then each object is read. */
+enum code source_list(const struct options *o, const struct listing *l, source_handler handler,
+                      source_text_handler text, void *userdata);
 
 /* The reply of GetAssociation about the one that `id` (0: any) and the options' filter name. CODE_USAGE: several are
  * like that; the handler was called for each that the filter matches, whatever its id. */

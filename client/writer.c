@@ -41,14 +41,19 @@ static int dump(json_t *object, size_t flags, const char *indent) {
         return output_error();
 }
 
-static int array_object(struct writer *w, json_t *object) {
-        bool pretty = w->options->output == OUTPUT_JSON_PRETTY;
-        const char *before = w->begun ? "," : "[";
-
+static void array_next(struct writer *w) {
         if (!w->begun)
                 pager_open(w->options);
+        (void) fputs(w->begun ? "," : "[", stdout);
         w->begun = true;
-        printf("%s%s", before, pretty ? "\n" : "");
+}
+
+static int array_object(struct writer *w, json_t *object) {
+        bool pretty = w->options->output == OUTPUT_JSON_PRETTY;
+
+        array_next(w);
+        if (pretty)
+                printf("\n");
         return dump(object, json_flags(w->options), pretty ? "  " : "");
 }
 
@@ -139,6 +144,16 @@ struct writer *writer_free(struct writer *w) {
         grid_free(w->grid);
         free(w);
         return NULL;
+}
+
+bool writer_takes_text(const struct writer *w) {
+        return w->ops == &array_ops && w->options->output == OUTPUT_JSON_SHORT && !w->options->terminal;
+}
+
+int writer_text(struct writer *w, const char *text, size_t length) {
+        array_next(w);
+        (void) fwrite(text, 1, length, stdout);
+        return output_error();
 }
 
 int writer_object(struct writer *w, json_t *object) {

@@ -21,6 +21,11 @@ DEFINE_CLEANUP(struct writer *, writer_free)
 
 /* -ENOMEM; -EPIPE: nobody reads any more */
 int writer_object(struct writer *w, json_t *object);
+/* Whether objects come out as the daemon writes them, so that they need not be read and written again: one array of
+ * compact JSON for a program. */
+bool writer_takes_text(const struct writer *w);
+/* The same as writer_object() with an object's text, where that is so. -EPIPE. */
+int writer_text(struct writer *w, const char *text, size_t length);
 /* Without it a list stays unfinished, so that nobody takes a part for the whole. The legend (NULL: none)
  * goes below a table, for a person at a terminal only. */
 int writer_finish(struct writer *w, const char *legend);
