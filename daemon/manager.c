@@ -143,9 +143,9 @@ static void take_wish(struct manager *m, struct scanner_request *q) {
         }
 }
 
-/* How long a full scan may ask for details: three quarters of what CpuShare leaves of an interval beside the tables, so
- * that it need not be stretched because of them. Where the tables leave nothing, a quarter of what they take: then there
- * are many details to ask for. Nobody waits for it longer than half of ScanWait. */
+/* How long a full scan may ask for details: three quarters of what CpuShare leaves of an interval beside the
+ * tables, so that it need not be stretched because of them. Where the tables leave nothing, a quarter of what
+ * they take: then there are many details to ask for. Nobody waits for it longer than half of ScanWait. */
 static uint64_t dear_usec(const struct manager *m) {
         uint64_t share = m->config.interval_usec * m->config.cpu_share_percent / 100;
         uint64_t left = share > m->cheap_cpu_usec ? (share - m->cheap_cpu_usec) * 3 / 4 : 0;

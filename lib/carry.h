@@ -10,8 +10,8 @@
 /* After how many looks a row that no table shows is taken for gone, where sock_diag cannot tell. */
 #define CARRY_LOOKS_MAX 5u
 
-/* Joins what `previous` knew of the namespace that `t` has read; `read` is what tables_read() said. Without `previous` all
- * is seen for the first time. -ENOMEM; -E2BIG. */
+/* Joins what `previous` knew of the namespace that `t` has read; `read` is what tables_read() said. Without
+ * `previous` all is seen for the first time. -ENOMEM; -E2BIG. */
 int carry_namespace(struct tables *t, struct lookup *l, const struct snapshot *previous, unsigned read);
 
 /* Puts what sock_diag told into an association and its primary path. */

@@ -234,8 +234,8 @@ static bool options_forbidden(struct detail *d, int error) {
         return true;
 }
 
-/* Goes through the sockets from `first` on, round and round once; `fresh` asks for those only that have never been asked
- * for. What the time did not suffice for is counted. */
+/* Goes through the sockets from `first` on, round and round once; `fresh` asks for those only that have never
+ * been asked for. What the time did not suffice for is counted. */
 static void ask_options_from(struct detail *d, const struct socket_row *rows, size_t n, size_t first, bool fresh,
                              uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;

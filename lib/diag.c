@@ -50,7 +50,8 @@ struct diag *diag_close(struct diag *d) {
 }
 
 /* A member of struct sctp_info that the kernel sent: the structure has grown and will again. */
-#define HAS(length, member) ((length) >= offsetof(struct sctp_info, member) + sizeof(((struct sctp_info *) NULL)->member))
+#define HAS(length, member) \
+        ((length) >= offsetof(struct sctp_info, member) + sizeof(((struct sctp_info *) NULL)->member))
 #define TAKE(index, to, member)                                                 \
         do                                                                      \
                 if (HAS(length, member)) {                                      \
@@ -85,8 +86,8 @@ static int address_from(const struct sockaddr_storage *from, struct address *ret
         return 0;
 }
 
-/* What the kernel fills for the primary path (net/sctp/socket.c, sctp_get_sctp_info): srtt and the heartbeat interval in
- * jiffies, the others in ms; it never fills the SACK frequency. */
+/* What the kernel fills for the primary path (net/sctp/socket.c, sctp_get_sctp_info): srtt and the heartbeat
+ * interval in jiffies, the others in ms; it never fills the SACK frequency. */
 static void read_primary(const struct sctp_info *info, size_t length, struct diag_association *a) {
         uint64_t hz = clock_hz();
 
@@ -147,17 +148,18 @@ static void read_info(const struct sctp_info *info, size_t length, struct diag_a
 
 /* Of the socket; what it shares with /proc/net/sctp/assocs (sndbuf, rcvbuf, wmemq) is left to that. */
 static void read_memory(const uint32_t *memory, size_t n, struct diag_association *a) {
+#define OFFSET(member) offsetof(struct association_detail, member)
         static const struct {
                 unsigned variable;
                 enum association_field field;
                 size_t offset;
         } taken[] = {
-                { SK_MEMINFO_RMEM_ALLOC, ASSOCIATION_RECEIVE_MEMORY, offsetof(struct association_detail, receive_memory) },
-                { SK_MEMINFO_WMEM_ALLOC, ASSOCIATION_SEND_MEMORY, offsetof(struct association_detail, send_memory) },
-                { SK_MEMINFO_FWD_ALLOC, ASSOCIATION_FORWARD_MEMORY, offsetof(struct association_detail, forward_memory) },
-                { SK_MEMINFO_OPTMEM, ASSOCIATION_OPTION_MEMORY, offsetof(struct association_detail, option_memory) },
-                { SK_MEMINFO_BACKLOG, ASSOCIATION_BACKLOG, offsetof(struct association_detail, backlog) },
-                { SK_MEMINFO_DROPS, ASSOCIATION_DROPS, offsetof(struct association_detail, drops) },
+                { SK_MEMINFO_RMEM_ALLOC, ASSOCIATION_RECEIVE_MEMORY, OFFSET(receive_memory) },
+                { SK_MEMINFO_WMEM_ALLOC, ASSOCIATION_SEND_MEMORY, OFFSET(send_memory) },
+                { SK_MEMINFO_FWD_ALLOC, ASSOCIATION_FORWARD_MEMORY, OFFSET(forward_memory) },
+                { SK_MEMINFO_OPTMEM, ASSOCIATION_OPTION_MEMORY, OFFSET(option_memory) },
+                { SK_MEMINFO_BACKLOG, ASSOCIATION_BACKLOG, OFFSET(backlog) },
+                { SK_MEMINFO_DROPS, ASSOCIATION_DROPS, OFFSET(drops) },
         };
 
         for (size_t i = 0; i < ELEMENTS(taken); i++)

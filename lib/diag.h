@@ -18,8 +18,8 @@ struct diag_association {
         int state;                      /* enum association_state */
         uint64_t inode;
         uint32_t uid;
-        /* What struct sctp_info and the other attributes tell, in the snapshot's units; `given` has the bits of the second
-         * word of its fields. diag_at is the caller's to set. */
+        /* What struct sctp_info and the other attributes tell, in the snapshot's units; `given` has the bits of
+         * the second word of its fields. diag_at is the caller's to set. */
         uint64_t given;
         struct association_detail detail;
         /* The same of the primary path; family 0: not told. p_hbinterval, jiffies there, is given if hz is known. */

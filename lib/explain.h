@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-/* What each thing that sctpmon and the kernel's tables show means: for `sctpctl explain` and sctpmon-fields(7), which is made from this table. */
+/* What each thing that sctpmon and the kernel's tables show means: for `sctpctl explain` and sctpmon-fields(7),
+ * which is made from this table. */
 struct explanation {
         const char *name;               /* in JSON: "rtoMs" */
         const char *subject;            /* "association", "path", "endpoint", "owner", "namespace", "counter" */

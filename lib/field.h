@@ -80,7 +80,8 @@ enum association_field {
         ASSOCIATION_LOCAL_TAG,
         ASSOCIATION_PEER_TAG,
         ASSOCIATION_RECEIVE_WINDOW,
-        ASSOCIATION_PEER_RECEIVE_WINDOW,        /* SCTP_STATUS gives it, the next two and the fragmentation point, too */
+        /* SCTP_STATUS gives this one, the next two and the fragmentation point, too. */
+        ASSOCIATION_PEER_RECEIVE_WINDOW,
         ASSOCIATION_UNACKNOWLEDGED_CHUNKS,
         ASSOCIATION_PENDING_CHUNKS,
         ASSOCIATION_IN_QUEUE,

@@ -17,6 +17,7 @@ enum impairment {
 /* "path_inactive", "path_pf", "path_unconfirmed", "primary_not_active", "heartbeats_off" */
 const char *impairment_name(int impairment);
 
-/* Sets `impaired` and `impairment_known` of an association whose paths are these. Not known: it is not established, or
- * no path's state is given (Linux before 3.19). `hz` 0: not known, then an interval in jiffies counts as 30 s (RFC 9260 section 16). */
+/* Sets `impaired` and `impairment_known` of an association whose paths are these. Not known: it is not
+ * established, or no path's state is given (Linux before 3.19). `hz` 0: not known, then an interval in jiffies
+ * counts as 30 s (RFC 9260 section 16). */
 void impaired_judge(struct association *a, const struct path *paths, uint64_t hz, uint64_t now_monotonic);

@@ -62,8 +62,8 @@ static void put_bool(struct buffer *b, const char *name, bool value) {
         buffer_puts(b, value ? "true" : "false");
 }
 
-/* Of what went through text_escape() just these two mean something in JSON; but the text may come from a scanner that was
- * taken over, so what else is not fit for JSON becomes '?'. */
+/* Of what went through text_escape() just these two mean something in JSON; but the text may come from a
+ * scanner that was taken over, so what else is not fit for JSON becomes '?'. */
 static void put_string(struct buffer *b, const char *text) {
         size_t length = strlen(text), n;
 

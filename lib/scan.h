@@ -26,8 +26,8 @@ struct scan_options {
         const struct snapshot *previous;        /* the scan before; NULL: none, this one is the first */
         uint64_t serial;                        /* from 1; 0: one look by somebody who does not go on watching */
         const char *reason, *advice;            /* what to say if SCTP is not available; NULL: the plain facts */
-        /* How long details, options and owners may be asked for; what does not fit has its turn in the next scans. Those
-         * that are not known at all come first; with `new_only` no others are asked for. */
+        /* How long details, options and owners may be asked for; what does not fit has its turn in the next
+         * scans. Those that are not known at all come first; with `new_only` no others are asked for. */
         uint64_t dear_usec;
         bool new_only;
         struct scan_wish wish;                  /* asked for first and whatever the time */

@@ -275,8 +275,9 @@ struct snapshot *snapshot_unref(struct snapshot *s);
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 
 const struct snapshot_head *snapshot_head(const struct snapshot *s);
-/* Endpoints are all that have a socket, listening or not. They are sorted by namespace, local port and inode, associations by namespace, id, ports, first peer
- * and first local address; how many there are stands in the head. */
+/* Endpoints are all that have a socket, listening or not. They are sorted by namespace, local port and inode,
+ * associations by namespace, id, ports, first peer and first local address; how many there are stands in the
+ * head. */
 const struct endpoint *snapshot_endpoints(const struct snapshot *s);
 const struct association *snapshot_associations(const struct snapshot *s);
 const struct counter *snapshot_counters(const struct snapshot *s);

@@ -29,8 +29,8 @@ struct tables {
 
 void tables_done(struct tables *t);
 
-/* Reads eps, assocs, remaddr and snmp, joins them, and folds what the kernel repeats. A table that cannot be read and rows
- * that are malformed go into the sources' reports. Which tables were read: bits by enum source.
+/* Reads eps, assocs, remaddr and snmp, joins them, and folds what the kernel repeats. A table that cannot be
+ * read and rows that are malformed go into the sources' reports. Which tables were read: bits by enum source.
  * -ESTALE: the namespace has ended meanwhile, and the builder has nothing of it; -ENOMEM; -E2BIG. */
 int tables_read(struct tables *t, unsigned *ret_read);
 

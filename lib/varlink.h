@@ -79,8 +79,8 @@ int varlink_client_send(struct varlink_client *c, const char *method, json_t *pa
  * fd, call it with 0 until -ETIMEDOUT. */
 int varlink_client_receive(struct varlink_client *c, uint64_t timeout_usec, struct varlink_reply *ret);
 
-/* The same for listings of many rows: of a reply { "parameters": { "MEMBER": OBJECT }, "continues": true } without spaces, whose
- * object is clean (clean.h), *ret_text is the object, until the next call, and the reply has nothing but `continues`. Any
- * other reply is read as ever, and *ret_text is NULL. */
+/* The same for listings of many rows: of a reply { "parameters": { "MEMBER": OBJECT }, "continues": true }
+ * without spaces, whose object is clean (clean.h), *ret_text is the object, until the next call, and the reply
+ * has nothing but `continues`. Any other reply is read as ever, and *ret_text is NULL. */
 int varlink_client_receive_text(struct varlink_client *c, uint64_t timeout_usec, const char *member,
                                 struct varlink_reply *ret, const char **ret_text, size_t *ret_length);
