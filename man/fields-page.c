@@ -97,7 +97,8 @@ int main(void) {
                ".SH NAME\n"
                "sctpmon-fields \\- what the fields, columns, counters and states of SCTP mean\n"
                ".SH DESCRIPTION\n"
-               "What the JSON of\n.BR sctpctl (1)\nand\n.BR sctpmond (8)\nholds, what the columns of\n.I /proc/net/sctp/\n"
+               "What the JSON of\n.BR sctpctl (1)\nand\n.BR sctpmond (8)\nholds, what the columns of\n"
+               ".I /proc/net/sctp/\n"
                "and of\n.B sctpctl\nare, where each thing comes from, and what to look for.\n"
                "A field whose source did not give it is absent.\n"
                ".PP\nThe same for one word:\n.B sctpctl explain\n.IR WORD .\n");
