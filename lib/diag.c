@@ -11,8 +11,12 @@
 #include "diag.h"
 #include "state.h"
 
-/* An answer with INFO, 64 local and 64 peer addresses of 128 bytes each. */
+/* An answer with INFO and some 240 addresses of 128 bytes each. A peer can list thousands: of a longer answer what
+ * stands before the addresses is read. */
 #define DIAG_REPLY_BYTES_MAX 32768u
+/* Nobody's RTO is 12 days: a timer that says more should have expired by now, but the wheel runs late, and the
+ * kernel's difference has wrapped (of 1 to 2 in 100 running ones, tried on 6.1 and 6.12). */
+#define DIAG_TIMER_MSEC_MAX (UINT32_C(1) << 30)
 /* The kernel answers at once; without an answer something is badly wrong. */
 #define DIAG_TIMEOUT_SEC 2
 
@@ -189,7 +193,8 @@ static uint32_t read_addresses(const struct nlattr *attribute, struct address *r
         return n;
 }
 
-static int read_attribute(const struct nlattr *attribute, void *userdata) {
+/* Stops where the addresses begin: they stand last. */
+static int read_figures(const struct nlattr *attribute, void *userdata) {
         size_t length = mnl_attr_get_payload_len(attribute);
         uint32_t memory[SK_MEMINFO_VARS] = {};
         struct diag_association *a = userdata;
@@ -206,18 +211,30 @@ static int read_attribute(const struct nlattr *attribute, void *userdata) {
                 read_memory(memory, MIN(ELEMENTS(memory), length / sizeof(*memory)), a);
                 break;
         case INET_DIAG_LOCALS:
-                a->n_local = read_addresses(attribute, a->local);
-                break;
-        case INET_DIAG_PEERS:
-                a->n_peers = read_addresses(attribute, a->peers);
-                break;
+                return MNL_CB_STOP;
         }
 
         return MNL_CB_OK;
 }
 
+static int read_all(const struct nlattr *attribute, void *userdata) {
+        struct diag_association *a = userdata;
+
+        switch (mnl_attr_get_type(attribute)) {
+        case INET_DIAG_LOCALS:
+                a->n_local = read_addresses(attribute, a->local);
+                return MNL_CB_OK;
+        case INET_DIAG_PEERS:
+                a->n_peers = read_addresses(attribute, a->peers);
+                return MNL_CB_OK;
+        default:
+                return read_figures(attribute, userdata);
+        }
+}
+
 int diag_read(const struct nlmsghdr *header, struct diag_association *ret) {
         const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+        bool whole = header->nlmsg_len < DIAG_REPLY_BYTES_MAX;
 
         if (mnl_nlmsg_get_payload_len(header) < sizeof(*message))
                 return -EBADMSG;
@@ -227,10 +244,13 @@ int diag_read(const struct nlmsghdr *header, struct diag_association *ret) {
                 .inode = message->idiag_inode,
                 .uid = message->idiag_uid,
         };
-        if (ret->state < 0 || mnl_attr_parse(header, sizeof(*message), read_attribute, ret) < 0)
+        /* An attribute's length has 16 bits: behind what seems to be the end of more than 511 addresses stand bytes
+         * that the peer has chosen. */
+        if (ret->state < 0 || mnl_attr_parse(header, sizeof(*message), whole ? read_all : read_figures, ret) < 0)
                 return -EBADMSG;
         if (message->idiag_timer != 0) {
-                ret->detail.retransmission_timer = message->idiag_expires;
+                if (message->idiag_expires <= DIAG_TIMER_MSEC_MAX)
+                        ret->detail.retransmission_timer = message->idiag_expires;
                 give(ret, ASSOCIATION_RETRANSMISSION_TIMER);
         }
         /* 0: there is no route just now. */
@@ -300,10 +320,13 @@ int diag_lookup(struct diag *d, const struct address *local, uint16_t local_port
                 return -errno;
 
         do {
-                ssize_t n = mnl_socket_recvfrom(d->socket, d->buffer, sizeof(d->buffer));
+                ssize_t n = recv(mnl_socket_get_fd(d->socket), d->buffer, sizeof(d->buffer), 0);
 
                 if (n < 0)
                         return errno == EINTR ? -EAGAIN : -errno;
+                /* The rest of it is cut off. */
+                if ((size_t) n == sizeof(d->buffer))
+                        header->nlmsg_len = sizeof(d->buffer);
                 r = mnl_cb_run(d->buffer, (size_t) n, d->sequence, mnl_socket_get_portid(d->socket),
                                read_message, &result);
                 /* EPROTO: not the answer to this request but a late one to an earlier. */

@@ -26,7 +26,8 @@ struct diag_association {
         struct address primary;
         uint64_t path_given;
         struct path_detail path;
-        /* LOCALS and PEERS, with those that the tables hide because they are not valid yet. */
+        /* LOCALS and PEERS, with those that the tables hide because they are not valid yet. Of an answer of more than
+         * 32 KiB (some 240 addresses of both sides) none is told. */
         uint32_t n_local, n_peers;      /* as many as were sent */
         struct address local[DIAG_ADDRESSES_MAX], peers[DIAG_ADDRESSES_MAX];
 };

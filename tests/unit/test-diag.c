@@ -2,24 +2,46 @@
 #include "test.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/inet_diag.h>
-#include <linux/sctp.h>
-#include <linux/sock_diag.h>
-#include <string.h>
+#include <sys/socket.h>
 
-#include "clock.h"
-#include "diag.h"
+/* A kernel that answers: it may have no SCTP here. */
+static ssize_t fake_send(const struct mnl_socket *socket, const void *data, size_t size);
+static ssize_t fake_receive(int fd, void *to, size_t size, int flags);
+static int fake_fd(const struct mnl_socket *socket);
+static unsigned fake_portid(const struct mnl_socket *socket);
+#define mnl_socket_sendto fake_send
+#define recv fake_receive
+#define mnl_socket_get_fd fake_fd
+#define mnl_socket_get_portid fake_portid
+#include "diag.c"
+#undef mnl_socket_sendto
+#undef recv
+#undef mnl_socket_get_fd
+#undef mnl_socket_get_portid
 
 /* The kernel's number of ESTABLISHED: it counts from 0. */
 #define ESTABLISHED 3
+#define PORTID 4711u
 
-static char buffer[65536];
+static struct fake {
+        char asked[256];
+        unsigned n_asked;
+        int error;                      /* of the receiver */
+        const struct nlmsghdr *answer;
+        unsigned n_late;                /* answers to earlier questions come first, as many */
+        bool nothing;                   /* an empty datagram */
+        unsigned n_received;
+} fake;
+
+static char buffer[131072];
 
 static struct nlmsghdr *begin(void) {
         struct nlmsghdr *header = mnl_nlmsg_put_header(memset(buffer, 0, sizeof(buffer)));
         struct inet_diag_msg *message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
 
+        header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
         message->idiag_state = ESTABLISHED;
         message->idiag_inode = 4711;
         message->idiag_uid = 1000;
@@ -63,6 +85,64 @@ static struct sctp_info sample(void) {
 
         info.sctpi_p_hbinterval = (uint32_t) (5 * clock_hz());
         return info;
+}
+
+static ssize_t fake_send(const struct mnl_socket *socket, const void *data, size_t size) {
+        (void) socket;
+        assert_in_range(size, 1, sizeof(fake.asked));
+        memcpy(fake.asked, data, size);
+        fake.n_asked++;
+        return (ssize_t) size;
+}
+
+/* What does not fit is cut off, as of every datagram. */
+static ssize_t fake_receive(int fd, void *to, size_t size, int flags) {
+        size_t n = MIN(size, (size_t) (fake.nothing ? 0 : fake.answer->nlmsg_len));
+        struct nlmsghdr *header = to;
+
+        assert_int_equal(fd, 42);
+        assert_int_equal(flags, 0);
+        assert_in_range(fake.n_received, 0, fake.n_late);
+        if (fake.error) {
+                errno = fake.error;
+                return -1;
+        }
+        if (n == 0)
+                return 0;
+        memcpy(to, fake.answer, n);
+        header->nlmsg_pid = PORTID;
+        header->nlmsg_seq = ((const struct nlmsghdr *) (const void *) fake.asked)->nlmsg_seq;
+        if (fake.n_received++ < fake.n_late)
+                header->nlmsg_seq--;
+        return (ssize_t) n;
+}
+
+static int fake_fd(const struct mnl_socket *socket) {
+        (void) socket;
+        return 42;
+}
+
+static unsigned fake_portid(const struct mnl_socket *socket) {
+        (void) socket;
+        return PORTID;
+}
+
+/* Of an earlier result nothing may be left, and on failure all of it. */
+static int ask(const char *local, const char *peer, struct diag_association *ret) {
+        static struct diag d = { .sequence = 7 };
+        struct address from, to;
+
+        assert_int_equal(address_parse(local, strlen(local), &from), 0);
+        assert_int_equal(address_parse(peer, strlen(peer), &to), 0);
+        memset(ret, 0x55, sizeof(*ret));
+        fake.n_received = 0;
+        return diag_lookup(&d, &from, 5000, &to, 6000, ret);
+}
+
+static int reset(void **state) {
+        (void) state;
+        fake = (struct fake) {};
+        return 0;
 }
 
 static void test_all(void **state) {
@@ -143,6 +223,30 @@ static void test_all(void **state) {
         assert_true(address_equal(a.peers, &expected));
 }
 
+/* The wheel runs late: a timer that should have expired has no time left. */
+static void test_late_timer(void **state) {
+        static const struct {
+                uint32_t expires, expected;
+        } timers[] = {
+                { 0, 0 },
+                { DIAG_TIMER_MSEC_MAX, DIAG_TIMER_MSEC_MAX },
+                { DIAG_TIMER_MSEC_MAX + 1, 0 },
+                { (uint32_t) -4, 0 },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(timers); i++) {
+                struct nlmsghdr *header = begin();
+                struct diag_association a;
+
+                body(header)->idiag_timer = 1;
+                body(header)->idiag_expires = timers[i].expires;
+                assert_int_equal(diag_read(header, &a), 0);
+                assert_true(given(&a, ASSOCIATION_RETRANSMISSION_TIMER));
+                assert_int_equal(a.detail.retransmission_timer, timers[i].expected);
+        }
+}
+
 /* An older kernel, whose structure ends behind the counters' first, and a newer one. */
 static void test_other_lengths(void **state) {
         struct sctp_info infos[2] = { sample(), sample() };
@@ -169,7 +273,7 @@ static void test_other_lengths(void **state) {
 static void test_what_is_not_there(void **state) {
         struct nlmsghdr *header = begin();
         struct diag_association a;
-        struct sctp_info info = {};
+        struct sctp_info info = {}, strange = sample();
 
         (void) state;
         assert_int_equal(diag_read(header, &a), 0);
@@ -182,6 +286,15 @@ static void test_what_is_not_there(void **state) {
         assert_false(given(&a, ASSOCIATION_PEER_TAG));
         assert_false(given(&a, ASSOCIATION_RETRANSMISSION_TIMER));
         assert_false(given(&a, ASSOCIATION_INTERFACE));
+        assert_int_equal(a.primary.family, 0);
+        assert_true(a.path_given == 0);
+
+        /* Figures of a path that has no address as we know them are nobody's. */
+        strange.sctpi_p_address.ss_family = AF_UNIX;
+        header = begin();
+        mnl_attr_put(header, INET_DIAG_INFO, sizeof(strange), &strange);
+        assert_int_equal(diag_read(header, &a), 0);
+        assert_int_equal(a.detail.local_tag, 0xdeadbeef);
         assert_int_equal(a.primary.family, 0);
         assert_true(a.path_given == 0);
 }
@@ -200,7 +313,149 @@ static void test_many_addresses(void **state) {
         mnl_attr_put(header, INET_DIAG_PEERS, 127, local);
         assert_int_equal(diag_read(header, &a), 0);
         assert_int_equal(a.n_local, ELEMENTS(local) - 1);
+        assert_int_equal(a.local[DIAG_ADDRESSES_MAX - 1].family, AF_INET);
         assert_int_equal(a.n_peers, 0);
+        assert_int_equal(a.peers[0].family, 0);
+}
+
+/* What a peer with 512 addresses can have the kernel write: the attribute that holds them seems to be empty, and in
+ * what follows is one that tells other figures. */
+static struct nlmsghdr *begin_forged(void) {
+        struct nlmsghdr *header = begin();
+        struct sctp_info info = sample();
+        struct nlattr *peers;
+
+        mnl_attr_put(header, INET_DIAG_INFO, sizeof(info), &info);
+        peers = mnl_nlmsg_get_payload_tail(header);
+        mnl_attr_put(header, INET_DIAG_LOCALS, 0, "");
+        mnl_attr_put(header, INET_DIAG_PEERS, 0, "");
+        info.sctpi_tag = 1;
+        mnl_attr_put(header, INET_DIAG_INFO, sizeof(info), &info);
+        header->nlmsg_len = (uint32_t) ((char *) peers - buffer) + 2 * MNL_ATTR_HDRLEN +
+                            512 * (uint32_t) sizeof(struct sockaddr_storage);
+        return header;
+}
+
+static void test_too_many_addresses(void **state) {
+        struct nlmsghdr *header = begin_forged();
+        struct diag_association a;
+
+        (void) state;
+        assert_int_equal(diag_read(header, &a), 0);
+        assert_int_equal(a.detail.local_tag, 0xdeadbeef);
+        assert_int_equal(a.n_local, 0);
+        assert_int_equal(a.n_peers, 0);
+
+        /* Just as long as is read to its end. */
+        header = begin();
+        header->nlmsg_len = DIAG_REPLY_BYTES_MAX - MNL_ATTR_HDRLEN - sizeof(struct sockaddr_storage) - 4;
+        ((struct nlattr *) mnl_nlmsg_get_payload_offset(header, sizeof(struct inet_diag_msg)))->nla_len =
+                (uint16_t) (header->nlmsg_len - MNL_NLMSG_HDRLEN - sizeof(struct inet_diag_msg));
+        mnl_attr_put(header, INET_DIAG_PEERS, sizeof(struct sockaddr_storage), &(struct sockaddr_storage) { AF_INET });
+        assert_int_equal(header->nlmsg_len, DIAG_REPLY_BYTES_MAX - 4);
+        assert_int_equal(diag_read(header, &a), 0);
+        assert_int_equal(a.n_peers, 1);
+}
+
+/* The answer is cut off at the end of what can be received. */
+static void test_long_answer(void **state) {
+        struct diag_association a;
+
+        (void) state;
+        fake.answer = begin_forged();
+        assert_in_range(fake.answer->nlmsg_len, DIAG_REPLY_BYTES_MAX + 1, sizeof(buffer));
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), 0);
+        assert_int_equal(a.state, ASSOCIATION_ESTABLISHED);
+        assert_int_equal(a.detail.local_tag, 0xdeadbeef);
+        assert_int_equal(a.detail.control_received, 24);
+        assert_int_equal(a.n_peers, 0);
+}
+
+static const struct inet_diag_req_v2 *asked(void) {
+        const struct nlmsghdr *header = (const void *) fake.asked;
+
+        assert_int_equal(header->nlmsg_type, SOCK_DIAG_BY_FAMILY);
+        /* Not a dump. */
+        assert_int_equal(header->nlmsg_flags, NLM_F_REQUEST);
+        return mnl_nlmsg_get_payload(header);
+}
+
+static void assert_pair(const char *local, const char *peer) {
+        uint8_t bytes[16] = {};
+
+        assert_int_equal(inet_pton(asked()->sdiag_family, local, bytes), 1);
+        assert_memory_equal(asked()->id.idiag_src, bytes, 16);
+        memset(bytes, 0, sizeof(bytes));
+        assert_int_equal(inet_pton(asked()->sdiag_family, peer, bytes), 1);
+        assert_memory_equal(asked()->id.idiag_dst, bytes, 16);
+}
+
+static void test_question(void **state) {
+        struct diag_association a;
+
+        (void) state;
+        fake.answer = begin();
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), 0);
+        assert_int_equal(a.inode, 4711);
+        assert_true(a.given == 0 && a.primary.family == 0 && a.n_local == 0);
+        assert_int_equal(asked()->sdiag_family, AF_INET);
+        assert_int_equal(asked()->sdiag_protocol, IPPROTO_SCTP);
+        assert_int_equal(asked()->idiag_ext, 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1));
+        assert_int_equal(asked()->id.idiag_sport, htons(5000));
+        assert_int_equal(asked()->id.idiag_dport, htons(6000));
+        assert_pair("10.0.1.1", "10.0.1.2");
+
+        assert_int_equal(ask("fd00::1", "fd00::2", &a), 0);
+        assert_int_equal(asked()->sdiag_family, AF_INET6);
+        assert_pair("fd00::1", "fd00::2");
+        assert_int_equal(ask("10.0.1.1", "fd00::2", &a), 0);
+        assert_pair("::ffff:10.0.1.1", "fd00::2");
+
+        assert_int_equal(fake.n_asked, 3);
+        assert_int_equal(ask("fd00::1", "10.0.1.2", &a), -EAFNOSUPPORT);
+        assert_int_equal(fake.n_asked, 3);
+}
+
+static struct nlmsghdr *refusal(int error) {
+        struct nlmsghdr *header = mnl_nlmsg_put_header(memset(buffer, 0, sizeof(buffer)));
+        struct nlmsgerr *text = mnl_nlmsg_put_extra_header(header, sizeof(*text));
+
+        header->nlmsg_type = NLMSG_ERROR;
+        text->error = error;
+        return header;
+}
+
+static void test_no_answer(void **state) {
+        struct diag_association a, untouched;
+
+        (void) state;
+        memset(&untouched, 0x55, sizeof(untouched));
+        fake.answer = refusal(-ENOENT);
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), -ENOENT);
+        assert_memory_equal(&a, &untouched, sizeof(a));
+        body(begin())->idiag_state = 8;
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), -EBADMSG);
+        fake.nothing = true;
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), -EBADMSG);
+        fake.error = EAGAIN;
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), -EAGAIN);
+        fake.error = EINTR;
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), -EAGAIN);
+        fake.error = ENOBUFS;
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), -ENOBUFS);
+        assert_memory_equal(&a, &untouched, sizeof(a));
+}
+
+/* To a question that had been given up. */
+static void test_late_answers(void **state) {
+        struct diag_association a;
+
+        (void) state;
+        fake.answer = begin();
+        fake.n_late = 3;
+        assert_int_equal(ask("10.0.1.1", "10.0.1.2", &a), 0);
+        assert_int_equal(fake.n_received, 4);
+        assert_int_equal(a.inode, 4711);
 }
 
 static void test_garbage(void **state) {
@@ -226,10 +481,16 @@ static void test_garbage(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_all),
+                cmocka_unit_test(test_late_timer),
                 cmocka_unit_test(test_other_lengths),
                 cmocka_unit_test(test_what_is_not_there),
                 cmocka_unit_test(test_many_addresses),
+                cmocka_unit_test(test_too_many_addresses),
                 cmocka_unit_test(test_garbage),
+                cmocka_unit_test_setup(test_long_answer, reset),
+                cmocka_unit_test_setup(test_question, reset),
+                cmocka_unit_test_setup(test_no_answer, reset),
+                cmocka_unit_test_setup(test_late_answers, reset),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
