@@ -74,8 +74,11 @@ def test_beginnings_and_ends_are_told_once(machine):
     client_there = peers.client(machine, "ncat", "fd00:1::2", 6003, "fd00:1::1", 5003, where=THERE)
 
     journal.wait_for_state(machine, "established", 6002, 5002)
-    killed.end(signal.SIGKILL)
     journal.wait_for_state(machine, "established", 5003, 6003)
+    # Who has them is found out later than that they are there, when there is much to find out.
+    for local in "10.0.1.2:5002", "[fd00:1::2]:6003":
+        machine.wait_until(f"sctpctl assocs --local={local} --json=short | grep -q '\"command\":\"ncat\"'")
+    killed.end(signal.SIGKILL)
     stopped.end(signal.SIGTERM)
     for local_port, peer_port in [(6001, 5001), (6002, 5002), (5003, 6003)]:
         journal.wait_for_state(machine, "closed", local_port, peer_port)

@@ -137,7 +137,7 @@ def test_a_scanner_that_is_stuck(machine):
     machine.run(f"kill -CONT {now[1]}")
     machine.wait_until("sctpctl eps --json=short --port=7001 | grep -q '\"localPort\":7001'", timeout=20)
     healed = journal.status(machine)
-    assert "notice" not in healed and not healed["scan"]["stale"]
+    assert "more than 2s" not in healed.get("notice", "") and not healed["scan"]["stale"]
     told = journal.entries(machine)
     assert sorted(of_server(told, 7001)) == 10 * ["association_up"] + ["endpoint_added"]
     assert len(told) == 11
