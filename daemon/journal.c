@@ -225,6 +225,22 @@ static const char *change_message_id(enum change_type type) {
                 return MESSAGE_ID_ENDPOINT_ADDED;
         case CHANGE_ENDPOINT_REMOVED:
                 return MESSAGE_ID_ENDPOINT_REMOVED;
+        case CHANGE_ASSOCIATION_RESTART:
+                return MESSAGE_ID_ASSOCIATION_RESTART;
+        case CHANGE_PATH_STATE:
+                return MESSAGE_ID_PATH_STATE;
+        case CHANGE_PATH_ADDED:
+                return MESSAGE_ID_PATH_ADDED;
+        case CHANGE_PATH_REMOVED:
+                return MESSAGE_ID_PATH_REMOVED;
+        case CHANGE_PRIMARY_CHANGED:
+                return MESSAGE_ID_PRIMARY_CHANGED;
+        case CHANGE_IMPAIRED:
+                return MESSAGE_ID_IMPAIRED;
+        case CHANGE_RECOVERED:
+                return MESSAGE_ID_RECOVERED;
+        case CHANGE_UNOBSERVED:
+                return MESSAGE_ID_UNOBSERVED;
         case CHANGE_FIGURES:
         case _CHANGE_TYPE_MAX:
                 break;
@@ -243,6 +259,14 @@ static int change_priority(const struct change *change) {
                 return LOG_NOTICE;
         case CHANGE_ASSOCIATION_UP:
         case CHANGE_ASSOCIATION_STATE:
+        case CHANGE_ASSOCIATION_RESTART:
+        case CHANGE_PATH_STATE:
+        case CHANGE_PATH_ADDED:
+        case CHANGE_PATH_REMOVED:
+        case CHANGE_PRIMARY_CHANGED:
+        case CHANGE_IMPAIRED:
+        case CHANGE_RECOVERED:
+        case CHANGE_UNOBSERVED:
         case CHANGE_ENDPOINT_ADDED:
         case CHANGE_FIGURES:
         case _CHANGE_TYPE_MAX:

@@ -311,7 +311,7 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
                         measure = before;
 
                 if (measure) {
-                        r = changes_find(measure, s, false, journal_one, &w);
+                        r = changes_find(measure, s, false, NULL, journal_one, &w);
                         if (r < 0)
                                 return r;
                         monitor_tell(&m->monitors, measure, s);

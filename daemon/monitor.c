@@ -101,7 +101,7 @@ static int go_live(struct monitor *m) {
                                            "reason", head->available ? NULL : head->reason,
                                            "advice", head->available ? NULL : head->advice));
         if (r >= 0 && m->latest)
-                r = changes_find(m->hold.snapshot, m->latest, m->updates, tell_one, m);
+                r = changes_find(m->hold.snapshot, m->latest, m->updates, NULL, tell_one, m);
         m->listing = false;
         hold_remove(m->holds, &m->hold);
         m->latest = snapshot_unref(m->latest);
@@ -189,7 +189,7 @@ void monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct
         TAILQ_FOREACH(m, monitors, entry)
                 updates |= m->updates;
 
-        r = changes_find(before, after, updates, tell_all, monitors);
+        r = changes_find(before, after, updates, NULL, tell_all, monitors);
         if (updates)
                 look = message_of(scan_reply(after));
 

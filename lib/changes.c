@@ -10,8 +10,16 @@ static const char *const type_names[_CHANGE_TYPE_MAX] = {
         [CHANGE_ASSOCIATION_UP] = "association_up",
         [CHANGE_ASSOCIATION_STATE] = "association_state",
         [CHANGE_ASSOCIATION_DOWN] = "association_down",
+        [CHANGE_ASSOCIATION_RESTART] = "association_restart",
+        [CHANGE_PATH_STATE] = "path_state",
+        [CHANGE_PATH_ADDED] = "path_added",
+        [CHANGE_PATH_REMOVED] = "path_removed",
+        [CHANGE_PRIMARY_CHANGED] = "primary_changed",
+        [CHANGE_IMPAIRED] = "impaired",
+        [CHANGE_RECOVERED] = "recovered",
         [CHANGE_ENDPOINT_ADDED] = "endpoint_added",
         [CHANGE_ENDPOINT_REMOVED] = "endpoint_removed",
+        [CHANGE_UNOBSERVED] = "unobserved",
         [CHANGE_FIGURES] = NULL,
 };
 
@@ -249,7 +257,7 @@ static int find_endpoints(struct walk *w) {
         return r;
 }
 
-int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures,
+int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
                  change_handler handler, void *userdata) {
         _cleanup_free_ uint32_t *new_of_old = NULL;
         _cleanup_free_ bool *matched = NULL;
@@ -266,6 +274,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
         };
         int r;
 
+        (void) tally;
         if (!snapshot_head(after)->available)
                 return 0;
 

@@ -53,7 +53,7 @@ static void assert_told(const char *before, const char *after, bool figures, con
         struct snapshot *s = look(1, before, EPS), *t = look(2, after, EPS);
         struct told told = {};
 
-        assert_int_equal(changes_find(s, t, figures, tell, &told), 0);
+        assert_int_equal(changes_find(s, t, figures, NULL, tell, &told), 0);
         assert_string_equal(told.text, expected);
         snapshot_unref(s);
         snapshot_unref(t);
@@ -141,7 +141,7 @@ static void test_endpoints(void **state) {
 
         (void) state;
         /* An endpoint is its socket: bound to one address more it is the same, opened anew it is another. */
-        assert_int_equal(changes_find(s, t, true, tell, &told), 0);
+        assert_int_equal(changes_find(s, t, true, NULL, tell, &told), 0);
         assert_string_equal(told.text, "endpoint_removed 5000\nendpoint_added 5000\nendpoint_added 5002\n");
         snapshot_unref(s);
         snapshot_unref(t);
@@ -161,7 +161,7 @@ static void test_what_a_change_carries(void **state) {
         (void) state;
         s = look(10, HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", EPS);
         t = look(12, HEAD, EPS);
-        assert_int_equal(changes_find(s, t, false, keep, &c), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, keep, &c), 0);
         assert_int_equal(c.type, CHANGE_ASSOCIATION_DOWN);
         assert_true(c.at == 1012 * USEC_PER_SEC);
         assert_int_equal(c.certainty, CERTAINTY_HIGH);
@@ -183,7 +183,7 @@ static void test_what_a_change_carries(void **state) {
         b.head.sources[SOURCE_SOCK_DIAG].result = SOURCE_READ;
         snapshot_unref(t);
         assert_int_equal(builder_finish(&b, &t), 0);
-        assert_int_equal(changes_find(u, t, false, keep, &c), 0);
+        assert_int_equal(changes_find(u, t, false, NULL, keep, &c), 0);
         assert_int_equal(c.type, CHANGE_ASSOCIATION_DOWN);
         assert_true(c.duration_usec == 7 * USEC_PER_SEC);
         assert_int_equal(c.certainty, CERTAINTY_LOW);
@@ -200,10 +200,10 @@ static void test_without_sctp(void **state) {
 
         (void) state;
         assert_int_equal(builder_finish(&b, &none), 0);
-        assert_int_equal(changes_find(s, none, true, tell, &told), 0);
+        assert_int_equal(changes_find(s, none, true, NULL, tell, &told), 0);
         assert_string_equal(told.text, "");
         /* It has just appeared: what is there has begun since. */
-        assert_int_equal(changes_find(none, s, true, tell, &told), 0);
+        assert_int_equal(changes_find(none, s, true, NULL, tell, &told), 0);
         assert_string_equal(told.text, "endpoint_added 5000\nassociation_up 7/1000 closed>established\n");
         builder_done(&b);
         snapshot_unref(s);
@@ -299,7 +299,7 @@ static void test_namespaces(void **state) {
                                 *t = places(cases[i].after, 2, cases[i].watched_after);
                 struct told told = {};
 
-                assert_int_equal(changes_find(s, t, true, tell_certainty, &told), 0);
+                assert_int_equal(changes_find(s, t, true, NULL, tell_certainty, &told), 0);
                 assert_string_equal(told.text, cases[i].expected);
                 snapshot_unref(s);
                 snapshot_unref(t);
@@ -325,7 +325,7 @@ static void test_namespace_replaced_without_id(void **state) {
                 assert_int_equal(builder_finish(&b, i == 0 ? &s : &t), 0);
                 builder_done(&b);
         }
-        assert_int_equal(changes_find(s, t, false, tell, &told), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, tell, &told), 0);
         assert_string_equal(told.text, "association_down 0/1000 cookie_wait>closed\n"
                                        "association_state 0/1000 closed>cookie_wait\n");
         snapshot_unref(s);
@@ -343,7 +343,7 @@ static void test_a_handler_can_end_it(void **state) {
         unsigned calls = 0;
 
         (void) state;
-        assert_int_equal(changes_find(s, t, false, refuse, &calls), -ECANCELED);
+        assert_int_equal(changes_find(s, t, false, NULL, refuse, &calls), -ECANCELED);
         assert_int_equal(calls, 1);
         snapshot_unref(s);
         snapshot_unref(t);
@@ -389,7 +389,7 @@ static void test_fifty_thousand_waiting(void **state) {
 
         (void) state;
         assert_int_equal(snapshot_head(s)->n_associations, 50000);
-        assert_int_equal(changes_find(s, t, false, count, counts), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, count, counts), 0);
         assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 500);
         assert_int_equal(counts[CHANGE_ASSOCIATION_STATE], 500);
         assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
@@ -432,7 +432,7 @@ static void test_fifty_thousand(void **state) {
         unsigned counts[_CHANGE_TYPE_MAX + 1] = {};
 
         (void) state;
-        assert_int_equal(changes_find(s, t, false, count, counts), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, count, counts), 0);
         assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 500);
         assert_int_equal(counts[CHANGE_ASSOCIATION_STATE], 500);
         assert_int_equal(counts[CHANGE_ASSOCIATION_UP], 495);
