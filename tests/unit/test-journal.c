@@ -9,6 +9,7 @@
 
 #include "builder.h"
 #include "clock.h"
+#include "../../daemon/entry.h"
 #include "../../daemon/journal.h"
 #include "message-id.h"
 
@@ -223,8 +224,8 @@ static void test_fields(void **state) {
         assert_entry(s, 0,
                      "SYSLOG_IDENTIFIER=sctpmond\nSYSLOG_FACILITY=3\n"
                      "MESSAGE_ID=" MESSAGE_ID_ASSOCIATION_UP "\nPRIORITY=6\n"
-                     "MESSAGE=SCTP association 5 established: 10.0.2.1:39780 <-> [fd00:1::2]:5062\n"
-                     "SCTP_ASSOC_ID=5\nSCTP_OLD_STATE=cookie_echoed\nSCTP_NEW_STATE=established\n"
+                     "MESSAGE=SCTP association 5 established: 10.0.2.1:39780 <-> [fd00:1::2]:5062, after 120ms in "
+                     "cookie_echoed\nSCTP_ASSOC_ID=5\nSCTP_OLD_STATE=cookie_echoed\nSCTP_NEW_STATE=established\n"
                      "SCTP_LOCAL_PORT=39780\nSCTP_PEER_PORT=5062\nSCTP_LOCAL_ADDRS=10.0.1.1 10.0.2.1\n"
                      "SCTP_PEER_ADDRS=fd00::2 fd00:1::2\nSCTP_PRIMARY=fd00:1::2\nSCTP_DURATION_MS=120\n"
                      "SCTP_NETNS=4026531840\nSCTP_CERTAINTY=high\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");
@@ -237,7 +238,7 @@ static void test_fields(void **state) {
                      "MESSAGE=SCTP association (no id yet) gone: was cookie_wait for 3.2s (-:7 <-> -:9), "
                      "as far as can be told\n"
                      "SCTP_OLD_STATE=cookie_wait\nSCTP_NEW_STATE=closed\nSCTP_LOCAL_PORT=7\nSCTP_PEER_PORT=9\n"
-                     "SCTP_DURATION_MS=3200\nSCTP_CERTAINTY=low\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");
+                     "SCTP_DURATION_MS=3200\nSCTP_CAUSE=unknown\nSCTP_CERTAINTY=low\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");
         assert_entry(s, 3,
                      "SYSLOG_IDENTIFIER=sctpmond\nSYSLOG_FACILITY=3\n"
                      "MESSAGE_ID=" MESSAGE_ID_ENDPOINT_REMOVED "\nPRIORITY=5\n"
@@ -262,8 +263,8 @@ static void test_whose_and_where(void **state) {
         *n = (struct netns) { .netns = 5, .name = "blue" };
         assert_int_equal(builder_add_endpoint(&b, &e), 0);
         *e = (struct endpoint) { .given = { 1 << ENDPOINT_NETNS }, .netns = 5 };
-        e->owners = (struct range) { 0, JOURNAL_OWNERS_MAX + 1 };
-        for (unsigned i = 0; i < JOURNAL_OWNERS_MAX + 1; i++) {
+        e->owners = (struct range) { 0, ENTRY_OWNERS_MAX + 1 };
+        for (unsigned i = 0; i < ENTRY_OWNERS_MAX + 1; i++) {
                 assert_int_equal(builder_add_process(&b, &o), 0);
                 *o = (struct process) { .pid = 100 + i, .command = "m3ua" };
                 if (i == 1)
@@ -283,7 +284,7 @@ static void test_whose_and_where(void **state) {
         assert_non_null(strstr(s->entries[0], "\nSCTP_CONTAINER=web\n"));
         /* More are not named. */
         for (unsigned i = 0; i < 2; i++) {
-                snprintf(text, sizeof(text), "\nSCTP_PID=%u\n", 100 + JOURNAL_OWNERS_MAX - 1 + i);
+                snprintf(text, sizeof(text), "\nSCTP_PID=%u\n", 100 + ENTRY_OWNERS_MAX - 1 + i);
                 assert_int_equal(!!strstr(s->entries[0], text), i == 0);
         }
 }
