@@ -79,6 +79,11 @@ static const struct setting {
                 0, 1,
                 "whether to ask connection tracking (yes)",
         },
+        {
+                "Damping", "damping", BOOLEAN, offsetof(struct config, damping),
+                0, 1,
+                "whether to sum up in the journal what flaps (yes)",
+        },
 };
 
 static int parse_boolean(const char *text, bool *ret) {

@@ -32,6 +32,7 @@ struct config {
         bool socket_options;            /* SocketOptions=: those of other processes' sockets */
         bool owners;                    /* Owners=: which processes have the sockets */
         bool conntrack;                 /* Conntrack=: where a connection came in before DNAT */
+        bool damping;                   /* Damping=, yes: sum up in the journal what goes up and down too often */
 };
 
 #define CONFIG_DEFAULT ((struct config) {                               \
@@ -45,6 +46,7 @@ struct config {
         .socket_options = true,                                         \
         .owners = true,                                                 \
         .conntrack = true,                                              \
+        .damping = true,                                                \
 })
 
 /* Reads `path` and `path`.d/ *.conf in the order of their names. Files that do not exist are fine. On

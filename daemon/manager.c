@@ -274,6 +274,8 @@ static void notify_status(struct manager *m) {
 
 struct journal_walk {
         struct journal *journal;
+        struct damper *damper;          /* NULL: nothing is held back */
+        uint64_t now;
         bool any;
 };
 
@@ -282,8 +284,17 @@ static int journal_one(const struct change *c, void *userdata) {
 
         w->any = true;
         /* What it cannot take it counts as lost, and says so. */
-        (void) journal_change(w->journal, c);
+        if (!w->damper || damper_pass(w->damper, c, w->now))
+                (void) journal_change(w->journal, c);
         return 0;
+}
+
+/* Sums up what was held back. */
+static void report_flapping(struct manager *m, uint64_t now, bool all) {
+        struct flapping f;
+
+        while (m->damper && m->current && damper_next(m->damper, now, all, &f))
+                (void) journal_flapping(m->journal, &f, m->current);
 }
 
 /* What a first look must have read, so that what it does not show was not there. */
@@ -296,7 +307,11 @@ static bool can_measure(const struct snapshot_head *head) {
 static int manager_install(struct manager *m, struct snapshot *taken) {
         _cleanup_(snapshot_unref_p) struct snapshot *s = taken;
         struct snapshot *before = m->current;
-        struct journal_walk w = { .journal = m->journal };
+        struct journal_walk w = {
+                .journal = m->journal,
+                .damper = m->config.damping ? m->damper : NULL,
+                .now = snapshot_head(s)->started_monotonic,
+        };
         int r;
 
         report_availability(m, before ? snapshot_head(before) : NULL, snapshot_head(s));
@@ -327,6 +342,7 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
         m->current = steal_ptr(s);
         snapshot_unref(before);
         hold_limit(&m->holds, m->current);
+        report_flapping(m, w.now, !m->config.damping);
         notify_status(m);
         return 0;
 }
@@ -468,7 +484,10 @@ static int manager_setup(struct manager *m) {
 static void manager_done(struct manager *m) {
         /* Connections first: what they wait for or read from is theirs. */
         server_free(m->server);
+        if (m->journal)
+                report_flapping(m, clock_usec(CLOCK_MONOTONIC), true);
         journal_free(m->journal);
+        damper_free(m->damper);
         sd_event_source_disable_unref(m->scan_timer);
         sd_event_source_disable_unref(m->wait_timer);
         sd_event_source_disable_unref(m->stuck_timer);
@@ -511,6 +530,8 @@ int manager_run(const struct manager_start *start) {
                         journal_new_with(start->journal_sender, start->journal_userdata, JOURNAL_QUEUE_MAX,
                                          JOURNAL_GRACE_USEC, start->state_path, &m.journal) :
                         journal_new(start->state_path, &m.journal);
+        if (r >= 0)
+                r = damper_new(&m.damper);
         if (r >= 0)
                 r = server_new(m.event, &m.server);
         if (r >= 0 && start->strict)

@@ -5,6 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "config.h"
+#include "damper.h"
 #include "hold.h"
 #include "journal.h"
 #include "monitor.h"
@@ -22,6 +23,7 @@ struct manager {
         sd_event *event;
         struct server *server;
         struct journal *journal;
+        struct damper *damper;
 
         pid_t scanner_pid;
         int scanner_fd;

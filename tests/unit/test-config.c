@@ -80,6 +80,7 @@ static void test_nothing(void **state) {
         assert_int_equal(c.interval_usec, d.interval_usec);
         assert_int_equal(c.cpu_share_percent, d.cpu_share_percent);
         assert_true(c.load_module);
+        assert_true(c.damping);
 
         put_text(r, "c", "");
         c = expect_good(r);
@@ -96,13 +97,14 @@ static void test_all(void **state) {
 
         put_text(r, "c", "\xef\xbb\xbf# a comment\r\n\r\n[Monitor]\r\n  Interval = 1min 30s ; why\r\nScanWait=20ms\r\n"
                  "\tScanTimeout=5\r\n; no\r\nCpuShare=7%\r\nLoadModule=No\r\nNamespaces=own\r\nSockDiag=off\r\n"
-                 "SocketOptions=false\r\nOwners=0\r\nConntrack=no");
+                 "SocketOptions=false\r\nOwners=0\r\nConntrack=no\nDamping=no");
         c = expect_good(r);
         assert_int_equal(c.interval_usec, 90 * USEC_PER_SEC);
         assert_int_equal(c.scan_wait_usec, 20 * USEC_PER_MSEC);
         assert_int_equal(c.scan_timeout_usec, 5 * USEC_PER_SEC);
         assert_int_equal(c.cpu_share_percent, 7);
         assert_false(c.load_module);
+        assert_false(c.damping);
         assert_int_equal(config_off(&c), 1u << SOURCE_NAMESPACES | 1u << SOURCE_SOCK_DIAG | 1u << SOURCE_OPTIONS |
                                          1u << SOURCE_OWNERS | 1u << SOURCE_CONNTRACK);
 }
@@ -164,7 +166,7 @@ static void test_values(void **state) {
                 {
                         "Intervall=1s",
                         "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule, "
-                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack",
+                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack, Damping",
                         -EINVAL,
                 },
                 { "interval=1s", "there is no setting interval", -EINVAL },
@@ -276,7 +278,7 @@ static void test_options(void **state) {
                 assert_int_equal(config_set(&c, name, "nonsense", message), -EINVAL);
                 n++;
         }
-        assert_int_equal(n, 10);
+        assert_int_equal(n, 11);
 }
 
 int main(void) {
