@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "json.h"
 #include "plain.h"
+#include "samples.h"
 #include "source.h"
 #include "text.h"
 #include "view.h"
@@ -15,12 +16,17 @@
 #include "writer.h"
 
 #define RETRY_USEC (1 * USEC_PER_SEC)
+/* However much there is to receive, keys are obeyed and the picture is drawn after so long. */
+#define RECEIVE_USEC (50 * USEC_PER_MSEC)
 
 struct watch {
         const struct options *options;
         struct varlink_client *client;  /* NULL: not connected */
         struct view *view;              /* NULL: lines */
         bool view_open;
+        struct samples *samples;        /* for the view */
+        bool more;                      /* there may be something to receive that poll() does not know of */
+        bool sctp_absent;
         struct writer *writer;          /* of JSON lines */
         bool was_ready;                 /* once, so that what fails now may mend */
         bool ready;                     /* the present state has been told */
@@ -66,9 +72,12 @@ static int begin(struct watch *w, bool view) {
 }
 
 static void notice(struct watch *w, const char *why) {
-        if (w->view)
-                view_notice(w->view, why);
-        else
+        _cleanup_free_ char *text = NULL;
+
+        if (w->view) {
+                text = plain_format("%s; reconnecting…", why);
+                view_notice(w->view, text ?: why);
+        } else
                 say("%s; reconnecting… What changes meanwhile is in the journal: journalctl -u sctpmond", why);
 }
 
@@ -120,14 +129,15 @@ static int print_change(struct watch *w, json_t *change) {
 }
 
 /* Without SCTP there is nothing to show, and no telling for how long. */
-static void say_absence(const struct watch *w, json_t *parameters) {
+static void say_absence(struct watch *w, json_t *parameters) {
         const char *reason = json_string_value(json_object_get(parameters, "reason"));
 
         if (!reason)
                 return;
-        if (w->view)
+        if (w->view) {
+                w->sctp_absent = true;
                 view_notice(w->view, "SCTP is not available (see: sctpctl status); waiting for it");
-        else {
+        } else {
                 say("SCTP is not available: %s", reason);
                 say("%s Waiting for it.", member_string(parameters, "advice"));
         }
@@ -154,6 +164,10 @@ static int handle(struct watch *w, json_t *parameters) {
                 }
         }
         if (w->view) {
+                if (w->sctp_absent && (json_is_object(association) || json_is_object(change))) {
+                        w->sctp_absent = false;
+                        view_notice(w->view, NULL);
+                }
                 if (json_is_object(scan))
                         view_scan(w->view, scan, now_usec());
                 if (json_is_object(association))
@@ -181,12 +195,18 @@ static enum code end_of_call(struct watch *w, const struct varlink_reply *reply)
         return CODE_DONE;
 }
 
-/* Takes all that has come. A code other than CODE_DONE ends the watching; *ret_end ends it in peace. */
+/* Takes what has come. A code other than CODE_DONE ends the watching; *ret_end ends it in peace. */
 static enum code receive(struct watch *w, bool *ret_end) {
+        uint64_t until = now_usec() + RECEIVE_USEC;
+
+        w->more = false;
         while (w->client) {
                 _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
                 int r;
 
+                w->more = now_usec() >= until;
+                if (w->more)
+                        return CODE_DONE;
                 r = varlink_client_receive(w->client, 0, &reply);
                 if (r == -ETIMEDOUT) {
                         if (now_usec() < w->patience)
@@ -227,25 +247,48 @@ static void retry(struct watch *w) {
         else if (w->view) {
                 view_notice(w->view, NULL);
                 view_begin(w->view);
+                samples_renew(w->samples);
         }
 }
 
 static void wait_for_something(struct watch *w, const sigset_t *mask) {
-        struct pollfd fds[2] = {
+        struct pollfd fds[3] = {
                 { .fd = w->client ? varlink_client_fd(w->client) : -1, .events = POLLIN },
                 /* Of a pipe: that nobody reads it any more. */
                 { .fd = w->view_open ? STDIN_FILENO : STDOUT_FILENO, .events = w->view_open ? POLLIN : 0 },
+                { .fd = w->view ? samples_fd(w->samples) : -1, .events = POLLIN },
         };
         uint64_t now = now_usec(), until = w->patience;
         struct timespec timeout;
 
         if (w->view)
-                until = MIN(until, view_due(w->view));
+                until = MIN(until, MIN(view_due(w->view), samples_due(w->samples)));
+        if (w->more)
+                until = 0;
         until = until > now ? until - now : 0;
         timeout.tv_sec = (time_t) MIN(until / USEC_PER_SEC, (uint64_t) 3600);
         timeout.tv_nsec = (long) (until % USEC_PER_SEC * 1000);
         if (ppoll(fds, ELEMENTS(fds), &timeout, mask) > 0 && fds[1].revents & (POLLERR | POLLHUP))
                 caught_end = true;
+}
+
+/* What concerns the person at the terminal. */
+static enum code serve_view(struct watch *w, bool *ret_end) {
+        int r;
+
+        if (caught_stop) {
+                caught_stop = false;
+                view_suspend(w->view);
+        }
+        r = view_keys(w->view);
+        *ret_end = r > 0;
+        if (r == 0) {
+                samples_follow(w->samples, view_opened(w->view));
+                if (samples_work(w->samples, now_usec()))
+                        view_samples(w->view, samples_reply(w->samples));
+                r = view_draw(w->view, now_usec());
+        }
+        return r < 0 ? say_out_of_memory() : CODE_DONE;
 }
 
 static enum code loop(struct watch *w, const sigset_t *mask) {
@@ -254,13 +297,9 @@ static enum code loop(struct watch *w, const sigset_t *mask) {
 
         while (code == CODE_DONE && !end && !caught_end) {
                 if (w->view) {
-                        if (caught_stop) {
-                                caught_stop = false;
-                                view_suspend(w->view);
-                        }
-                        if (view_keys(w->view))
+                        code = serve_view(w, &end);
+                        if (code != CODE_DONE || end)
                                 break;
-                        view_draw(w->view, now_usec());
                 }
                 wait_for_something(w, mask);
                 if (w->client)
@@ -306,9 +345,11 @@ enum code watch_run(const struct options *o) {
                 return CODE_FAILED;
         }
 
-        if (view)
-                r = view_new(o, &w.view);
-        else if (o->output != OUTPUT_TABLE)
+        if (view) {
+                r = samples_new(o, &w.samples);
+                if (r >= 0)
+                        r = view_new(o, &w.view);
+        } else if (o->output != OUTPUT_TABLE)
                 r = (w.writer = writer_new(o, WRITER_STREAM, NULL, 0)) ? 0 : -ENOMEM;
         if (r < 0)
                 code = say_out_of_memory();
@@ -318,6 +359,7 @@ enum code watch_run(const struct options *o) {
         }
 
         view_free(w.view);
+        samples_free(w.samples);
         writer_free(w.writer);
         varlink_client_free(w.client);
         return code;
