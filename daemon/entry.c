@@ -644,6 +644,7 @@ int entry_of_change(const struct change *change, struct entry **ret) {
 
 int entry_of_flapping(const struct flapping *f, const struct snapshot *s, struct entry **ret) {
         _cleanup_(buffer_done) struct buffer b = {};
+        char text[TEXT_TIME_MAX];
 
         begin(&b, MESSAGE_ID_FLAPPING, LOG_WARNING);
         buffer_puts(&b, "MESSAGE=");
@@ -662,6 +663,7 @@ int entry_of_flapping(const struct flapping *f, const struct snapshot *s, struct
                 put_address(&b, "SCTP_PEER_ADDRS", &f->peer);
         put_number(&b, "SCTP_DURATION_MS", f->span_usec / USEC_PER_MSEC);
         put_place(&b, s, f->netns, is_shown(f->netns), (struct range) {});
+        put_text(&b, "SCTP_SEEN_AT", text_time(snapshot_head(s)->started_realtime, text));
 
         return finish(&b, MAX(f->held, UINT64_C(1)), ret);
 }

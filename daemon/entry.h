@@ -29,7 +29,7 @@ const char *entry_message_id(enum change_type type);
 
 /* All return -ENOMEM, and leave *ret alone then. */
 int entry_of_change(const struct change *change, struct entry **ret);
-/* `s` knows the name of their network namespace. */
+/* `s` is the newest: it knows the name of their network namespace. */
 int entry_of_flapping(const struct flapping *f, const struct snapshot *s, struct entry **ret);
 int entry_of_availability(bool available, const char *reason, const char *advice, struct entry **ret);
 /* So many changes are missing. */
