@@ -163,10 +163,13 @@ static bool count(struct damper *d, struct slot *s, bool went, bool came, uint64
         touch(d, s, now);
         if (went) {
                 s->flaps++;
-                s->low = MIN(s->low, --s->balance);
+                s->balance--;
+                s->low = MIN(s->low, s->balance);
         }
-        if (came)
-                s->high = MAX(s->high, ++s->balance);
+        if (came) {
+                s->balance++;
+                s->high = MAX(s->high, s->balance);
+        }
 
         return s->flaps > DAMPER_FLAPS_MAX * (uint64_t) MAX(s->high - s->low, INT64_C(1));
 }
