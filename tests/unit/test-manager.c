@@ -649,6 +649,50 @@ static void test_the_first_look_is_no_news(void **state) {
 }
 
 /* Without its scanner it would go on for ever with what it had: both are started anew instead. */
+/* Looks at an association that is gone in every second one, and stops. */
+static void flap(struct world *w, unsigned n) {
+        struct varlink_client *c;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        (void) scan_next(w, 0, 1, 0);
+        for (unsigned i = 0; i < 2 * n; i++) {
+                call(c, "ListAssociations", NULL);
+                (void) scan_next(w, 0, i % 2, 0);
+                assert_int_equal(receive_list(c, &serial, &stale, error), i % 2);
+        }
+        varlink_client_free(c);
+        assert_int_equal(kill(w->pid, SIGTERM), 0);
+}
+
+/* What flaps is summed up when that begins and, at the latest, at the end. */
+static void test_flapping(void **state) {
+        struct world *w = *state;
+        unsigned matching;
+
+        flap(w, DAMPER_FLAPS_MAX + 3);
+        assert_int_equal(journal_entries(w, 1 + 2 * DAMPER_FLAPS_MAX, "MESSAGE=SCTP association 1 ", &matching),
+                         1 + 2 * DAMPER_FLAPS_MAX);
+        assert_int_equal(matching, 2 * DAMPER_FLAPS_MAX);
+        assert_int_equal(journal_entries(w, 1, "\nSCTP_SUPPRESSED=1\nSCTP_NEW_STATE=closed\n", &matching), 1);
+        assert_int_equal(matching, 1);
+        assert_int_equal(journal_entries(w, 1, "\nSCTP_SUPPRESSED=5\nSCTP_NEW_STATE=established\n", &matching), 1);
+        assert_int_equal(matching, 1);
+}
+
+static void test_flapping_undamped(void **state) {
+        struct world *w = *state;
+        unsigned matching, n = 2 * (DAMPER_FLAPS_MAX + 3);
+
+        w->config.damping = false;
+        flap(w, n / 2);
+        assert_int_equal(journal_entries(w, 1 + n, "MESSAGE=SCTP association 1 ", &matching), 1 + n);
+        assert_int_equal(matching, n);
+}
+
 static void test_a_scanner_that_cannot_be_asked(void **state) {
         struct world *w = *state;
         struct varlink_client *c;
@@ -1208,6 +1252,8 @@ int main(void) {
                 TEST(test_slow_readers_do_not_pile_up_snapshots),
                 TEST(test_after_a_restart),
                 TEST(test_the_first_look_is_no_news),
+                TEST(test_flapping),
+                TEST(test_flapping_undamped),
                 TEST(test_a_scanner_that_cannot_be_asked),
                 TEST(test_the_status_is_told_when_it_changes),
                 TEST(test_namespaces),
