@@ -27,7 +27,7 @@ struct slot {
         /* Since then: */
         uint64_t since;
         uint64_t flaps;
-        int64_t balance, low, high;     /* of coming and going: between low and high lie so many that are there at once */
+        int64_t balance, low, high;     /* of coming and going: at least high - low of them are there at once */
 
         /* Of ends alone. */
         uint64_t path_flaps;

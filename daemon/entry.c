@@ -253,7 +253,10 @@ static void say_place(struct buffer *b, const struct snapshot *s, uint64_t numbe
         if (range.count > 0) {
                 const struct process *p = snapshot_processes(s) + snapshot_owners(s, range)[0];
 
-                say(b, *p->command ? "; %s[%" PRIu32 "]" : "; %s%" PRIu32, *p->command ? p->command : "process ", p->pid);
+                if (*p->command)
+                        say(b, "; %s[%" PRIu32 "]", p->command, p->pid);
+                else
+                        say(b, "; process %" PRIu32, p->pid);
                 if (range.count > 1)
                         say(b, " and %" PRIu32 " more", range.count - 1);
                 before = " ";

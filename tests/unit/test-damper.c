@@ -347,7 +347,8 @@ static void test_all_counted(void **state) {
                         held += is_up[e.peer] ? !down(r, &e) : !up(r, &e);
                         is_up[e.peer] = !is_up[e.peer];
                 } else {
-                        held += is_active[e.peer] ? !path(r, &e, PATH_ACTIVE, PATH_PF) : !path(r, &e, PATH_PF, PATH_ACTIVE);
+                        held += is_active[e.peer] ? !path(r, &e, PATH_ACTIVE, PATH_PF) :
+                                                    !path(r, &e, PATH_PF, PATH_ACTIVE);
                         is_active[e.peer] = !is_active[e.peer];
                 }
                 while (damper_next(r->damper, r->now, false, &f)) {

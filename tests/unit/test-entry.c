@@ -314,7 +314,8 @@ static void test_paths(void **state) {
         snprintf(line, sizeof(line), "SCTP association 5: primary path is now fd00:1::2 (" ENDS ")%s", place);
         expect(&c, 5, line);
         c.old_primary = &old;
-        snprintf(line, sizeof(line), "SCTP association 5: primary path is now fd00:1::2, was 10.0.3.2 (" ENDS ")%s", place);
+        snprintf(line, sizeof(line), "SCTP association 5: primary path is now fd00:1::2, was 10.0.3.2 (" ENDS ")%s",
+                 place);
         expect(&c, 5, line);
         primary = text_of(&c);
         assert_line(primary, "SCTP_OLD_PRIMARY=10.0.3.2");
@@ -381,7 +382,8 @@ static void test_place(void **state) {
                 { { .name = "blue" }, { .pid = 7, .command = "m3ua" }, 1, "; m3ua[7] in network namespace blue" },
                 { { .name = "blue" }, {}, 0, "; in network namespace blue" },
                 { {}, {}, 0, "; in network namespace 5" },
-                { { .name = "blue", .container = "web" }, { .pid = 7, .command = "m3ua" }, 1, "; m3ua[7] in container web" },
+                { { .name = "blue", .container = "web" }, { .pid = 7, .command = "m3ua" }, 1,
+                  "; m3ua[7] in container web" },
                 /* A container with the host's network. */
                 { { .own = 1 }, { .pid = 7, .command = "m3ua", .container = "web" }, 1, "; m3ua[7] in container web" },
                 /* Who took over the scanner cannot begin another line either. */
@@ -449,8 +451,8 @@ static void test_limits(void **state) {
         assert_int_equal(builder_finish(&b, &s), 0);
         c = change_of(s, CHANGE_ENDPOINT_ADDED);
         text = text_of(&c);
-        assert_non_null(strstr(text, "\nSCTP_PID=100\nSCTP_COMM=m3ua\nSCTP_PID=101\nSCTP_UNIT=m3ua.service\nSCTP_PID=102\n"
-                                     "SCTP_COMM=m3ua\n"));
+        assert_non_null(strstr(text, "\nSCTP_PID=100\nSCTP_COMM=m3ua\nSCTP_PID=101\nSCTP_UNIT=m3ua.service\n"
+                                     "SCTP_PID=102\nSCTP_COMM=m3ua\n"));
         assert_line(text, "SCTP_CONTAINER=web");
         /* More are not named, but counted. */
         snprintf(line, sizeof(line), "SCTP_PID=%u", 100 + ENTRY_OWNERS_MAX - 1);
@@ -459,7 +461,8 @@ static void test_limits(void **state) {
         assert_none(text, line);
         assert_non_null(strstr(text, " 10.0.3.255\n"));
         assert_none(text, "10.0.4.0");
-        assert_line(text, "MESSAGE=SCTP endpoint listening: 10.0.0.0 and 1024 more; m3ua[100] and 8 more in container web");
+        assert_line(text, "MESSAGE=SCTP endpoint listening: 10.0.0.0 and 1024 more; m3ua[100] and 8 more "
+                          "in container web");
 }
 
 static void test_flapping(void **state) {
@@ -493,7 +496,8 @@ static void test_flapping(void **state) {
         assert_int_equal(entry_of_flapping(&paths, s, &g), 0);
         more = strndup(g->data, g->size);
         assert_line(more, "MESSAGE=SCTP associations -:2905 <-> -:2905 went up and down 1 time and lost a path 2 times "
-                          "in the last 1s; 1 entry was held back; entries are written again; in network namespace blue");
+                          "in the last 1s; 1 entry was held back; entries are written again; "
+                          "in network namespace blue");
         assert_line(more, "SCTP_FLAPS=3");
         assert_none(more, "SCTP_NEW_STATE");
         assert_none(more, "SCTP_LOCAL_ADDRS");

@@ -130,7 +130,8 @@ static struct snapshot *make_snapshot(void) {
         struct path *p;
 
         assert_int_equal(builder_add_endpoint(&b, &e), 0);
-        *e = (struct endpoint) { .given = { 1 << ENDPOINT_LOCAL_PORT }, .local_port = 5062, .state = ENDPOINT_LISTENING };
+        *e = (struct endpoint) { .given = { 1 << ENDPOINT_LOCAL_PORT }, .local_port = 5062,
+                                 .state = ENDPOINT_LISTENING };
         e->local = add_addresses(&b, "fd00::1", "10.0.1.1", false);
 
         assert_int_equal(builder_add_association(&b, &a), 0);
@@ -431,7 +432,8 @@ static struct snapshot *make_many(uint32_t first, uint32_t n) {
 
 /* The design's 10,000 changes in one interval, while journald is busy now and then: all arrive, in their order. */
 static void test_ten_thousand(void **state) {
-        _cleanup_(snapshot_unref_p) struct snapshot *before = make_many(1, MANY / 2), *after = make_many(MANY, MANY / 2);
+        _cleanup_(snapshot_unref_p) struct snapshot *before = make_many(1, MANY / 2);
+        _cleanup_(snapshot_unref_p) struct snapshot *after = make_many(MANY, MANY / 2);
         struct many *m = calloc(1, sizeof(*m));
         struct journal_counts counts;
 
