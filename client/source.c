@@ -32,7 +32,7 @@ static json_t *association_object(const struct options *o, const struct snapshot
         const struct association *a = snapshot_associations(s) + index;
 
         (void) o;
-        return filter_association(f, s, a) ? json_association(s, a) : json_null();
+        return filter_association(f, s, a, NULL) ? json_association(s, a, NULL) : json_null();
 }
 
 static json_t *namespace_object(const struct options *o, const struct snapshot *s, const struct filter *f,
@@ -605,7 +605,7 @@ static uint32_t find_associations(const struct look *l, uint32_t id, const struc
         uint32_t n = 0;
 
         for (uint32_t i = 0; i < snapshot_head(l->snapshot)->n_associations; i++)
-                if ((id == 0 || a[i].id == id) && filter_association(&l->filter, l->snapshot, a + i)) {
+                if ((id == 0 || a[i].id == id) && filter_association(&l->filter, l->snapshot, a + i, NULL)) {
                         *ret = a + i;
                         n++;
                 }
@@ -616,7 +616,7 @@ static enum code association_from_look(const struct options *o, const struct loo
                                        json_t **ret) {
         _cleanup_(json_decref_p) json_t *object = NULL;
 
-        object = json_pack("{sosososo*}", "association", json_association(l->snapshot, a), "scan", look_age(l),
+        object = json_pack("{sosososo*}", "association", json_association(l->snapshot, a, NULL), "scan", look_age(l),
                            "sources", sources_object(l->snapshot),
                            "statistics", o->statistics ? statistics_object(l->snapshot) : NULL);
         if (!object)

@@ -66,7 +66,7 @@ static void test_association(void **state) {
         struct snapshot *s = sample(250);
 
         (void) state;
-        assert_text(json_association(s, snapshot_associations(s)),
+        assert_text(json_association(s, snapshot_associations(s), NULL),
                     "{\"associationId\":5,\"attachment\":\"socket\",\"heartbeatIntervalMs\":2000,\"inStreams\":10,\"initRetransmissions\":0,"
                     "\"inode\":11205,\"localAddresses\":[\"10.0.1.2\"],\"localPort\":5001,\"maxRetransmissions\":20,"
                     "\"netns\":4026531840,\"outStreams\":10,"
@@ -76,7 +76,7 @@ static void test_association(void **state) {
                     "\"shutdownRetransmissions\":0,\"socketState\":\"established\",\"state\":\"established\","
                     "\"style\":\"one_to_one\",\"transmitQueueBytes\":0,\"uid\":0,\"writeQueueBytes\":0}");
         for (uint32_t i = 0; i < snapshot_head(s)->n_associations; i++)
-                assert_output("ListAssociations", "association", json_association(s, snapshot_associations(s) + i));
+                assert_output("ListAssociations", "association", json_association(s, snapshot_associations(s) + i, NULL));
         snapshot_unref(s);
 }
 
@@ -97,7 +97,7 @@ static void test_ticks(void **state) {
         (void) state;
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct snapshot *s = sample(cases[i].hz);
-                _cleanup_(json_decref_p) json_t *a = json_association(s, snapshot_associations(s));
+                _cleanup_(json_decref_p) json_t *a = json_association(s, snapshot_associations(s), NULL);
 
                 assert_int_equal(json_integer_value(json_object_get(a, cases[i].name)), cases[i].value);
                 assert_null(json_object_get(a, cases[i].hz ? "heartbeatIntervalJiffies" : "heartbeatIntervalMs"));
@@ -172,7 +172,7 @@ static void test_all_and_nothing(void **state) {
 
         for (uint32_t i = 0; i < 2; i++) {
                 /* Both are sorted by namespace. */
-                json_t *association = json_association(s, snapshot_associations(s) + i);
+                json_t *association = json_association(s, snapshot_associations(s) + i, NULL);
                 json_t *endpoint = json_endpoint(s, snapshot_endpoints(s) + i);
                 json_t *path = json_array_get(json_object_get(association, "paths"), 0);
 
@@ -268,7 +268,7 @@ static void test_change(void **state) {
                 .association = snapshot_associations(s), .old_state = ASSOCIATION_ESTABLISHED, .new_state = ASSOCIATION_CLOSED,
                 .duration_usec = 1234567,
         };
-        json_t *json = json_change(&change);
+        json_t *json = json_change(&change, NULL);
 
         (void) state;
         assert_string_equal(json_string_value(json_object_get(json, "type")), "association_down");
@@ -278,7 +278,7 @@ static void test_change(void **state) {
         assert_output("Monitor", "change", json);
 
         change = (struct change) { .type = CHANGE_ENDPOINT_ADDED, .snapshot = s, .endpoint = snapshot_endpoints(s) };
-        json = json_change(&change);
+        json = json_change(&change, NULL);
         assert_null(json_object_get(json, "oldState"));
         assert_null(json_object_get(json, "durationMs"));
         assert_output("Monitor", "change", json);
