@@ -97,7 +97,7 @@ static const struct option_text {
         { "stats", NULL, "The greatest RTO, too; reading it resets it for everyone", OPTION_STATS, FOR_ONE },
         { "port", "N", "With this port on either side", OPTION_PORT, FOR_LISTS },
         { "local", "ADDR[:PORT]", "With this local address ([IPv6]:PORT)", OPTION_LOCAL, FOR_LISTS },
-        { "peer", "ADDR[:PORT]", "With this address of the peer", OPTION_PEER, FOR_PEERS },
+        { "peer", "ADDR[:PORT]|NAME", "With this address, or name, of the peer", OPTION_PEER, FOR_PEERS },
         { "state", "STATE", "In this state", OPTION_STATE, FOR_LISTS },
         { "impaired", NULL, "Established, and not as they should be", OPTION_IMPAIRED, FOR_PEERS },
         { "container", "NAME|ID", "Of this container", OPTION_CONTAINER, FOR_LISTS },
@@ -245,6 +245,16 @@ static int filter_end(struct arguments *a, const char *text, const char *address
         return r;
 }
 
+/* By its address, or by the name that the daemon's configuration gives it. */
+static int filter_peer(struct arguments *a, const char *text) {
+        int r;
+
+        r = filter_end(a, text, "peerAddress", "peerPort");
+        if (r == -EINVAL && alias_is_name(text))
+                r = filter_set(a, "peerName", json_string(text));
+        return r;
+}
+
 static int parse_output(const char *text, struct options *o) {
         if (strcmp(text, "pretty") == 0)
                 o->output = OUTPUT_JSON_PRETTY;
@@ -308,8 +318,8 @@ static int parse_option(struct arguments *a, enum option_id id, const char *valu
                 return filter_end(a, value, "localAddress", "localPort");
 
         case OPTION_PEER:
-                *ret_allowed = "ADDR, ADDR:PORT or [IPv6]:PORT, in numbers";
-                return filter_end(a, value, "peerAddress", "peerPort");
+                *ret_allowed = "ADDR, ADDR:PORT or [IPv6]:PORT, in numbers, or a NAME that sctpmond.conf gives";
+                return filter_peer(a, value);
 
         case OPTION_STATE:
                 a->state = value;

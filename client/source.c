@@ -146,6 +146,10 @@ static const char *parameter(const struct varlink_reply *reply, const char *name
         return json_string_value(json_object_get(reply->parameters, name)) ?: "(it does not say)";
 }
 
+static const char *peer_name(const struct options *o) {
+        return json_string_value(json_object_get(o->filter, "peerName"));
+}
+
 enum code source_say_error(const struct options *o, const struct varlink_reply *reply) {
         const char *error = reply->error;
         json_t *lost;
@@ -170,6 +174,12 @@ enum code source_say_error(const struct options *o, const struct varlink_reply *
                 say("This was read too slowly: sctpmond gave up, %" JSON_INTEGER_FORMAT " replies were not sent.",
                     json_integer_value(lost));
                 return CODE_FAILED;
+        }
+        if (strcmp(error, "org.varlink.service.InvalidParameter") == 0 &&
+            strcmp(parameter(reply, "parameter"), "filter.peerName") == 0) {
+                say("sctpmond knows no peer of the name %s: there is no section [Peer %s] in sctpmond.conf.",
+                    peer_name(o), peer_name(o));
+                return CODE_NOT_THERE;
         }
         if (strncmp(error, "org.varlink.service.", 20) == 0) {
                 say("sctpmond does not understand this sctpctl: %s %s", error + 20,
@@ -471,6 +481,10 @@ static enum code look_here(const struct options *o, enum source table, enum filt
         const char *field;
         int r = 0;
 
+        if (peer_name(o)) {
+                say("%s is no address, and names of peers are known to sctpmond only.", peer_name(o));
+                return CODE_FAILED;
+        }
         if (o->filter && filter_from_json(o->filter, subject, &l.filter, &field) < 0) {
                 say("The filter is not understood: %s", field);
                 return CODE_USAGE;

@@ -202,7 +202,9 @@ usage "from 1 to 65535" eps --port=65536
 usage "from 1 to 65535" eps --port=+1
 usage "needs a value" eps --port
 usage "takes no value" eps --wide=1
-usage "ADDR:PORT" assocs --peer=host
+usage "ADDR:PORT" assocs --peer=10.0.0.1:99999
+usage "ADDR:PORT" assocs --local=host
+usage "NAME" assocs --peer=a/b
 usage 'Did you mean "listening"' eps --state=listning
 usage 'Did you mean "listening"' eps --state=LISTEN
 usage "expected one of closed, cookie_wait" assocs --state=listening
@@ -457,6 +459,14 @@ start <<<'{"error":"io.sctpmon.Monitor.AssociationNotFound","parameters":{}}'
 run show --peer=10.0.0.7 --socket="$scratch/socket"
 says "show of nothing by a filter" 4 "No association matches"
 stop
+start <<<'{"error":"org.varlink.service.InvalidParameter","parameters":{"parameter":"filter.peerName"}}'
+run show --peer=hlr1 --socket="$scratch/socket"
+says "show of a name that is not known" 4 "knows no peer of the name hlr1"
+grep -qF '"parameters":{"filter":{"peerName":"hlr1"}}' "$scratch/requests"
+result $? "the name goes to the daemon"
+stop
+run assocs --peer=hlr1 --root="$scratch/down"
+says "a name without a daemon" 1 "names of peers are known to sctpmond only"
 start <<<"{\"error\":\"io.sctpmon.Monitor.AssociationAmbiguous\",\"parameters\":{\"count\":3}}
 @request
 $all_kinds"
