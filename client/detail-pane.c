@@ -215,7 +215,7 @@ static void put_samples(struct detail_pane *p, json_t *reply, unsigned width) {
                 { "SRTT", "srttMs", "ms", false },
                 { "CWND", "cwndBytes", " bytes", false },
                 { "Outstanding", "transmitQueueBytes", " bytes", false },
-                { "Retransmitted", "retransmittedChunks", " chunks", true },
+                { "Retransmitted", "retransmittedChunks", "", true },
         };
         json_t *samples = json_object_get(reply, "samples");
         uint64_t interval = (uint64_t) MAX(member_int(reply, "intervalMs"), 1) * USEC_PER_MSEC;

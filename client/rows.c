@@ -7,6 +7,17 @@
 #include "rows.h"
 #include "state.h"
 
+/* Whatever the daemon tells, no more than this is kept. */
+#ifndef ROWS_MAX
+#define ROWS_MAX 100000u
+#endif
+#ifndef ROWS_BYTES_MAX
+#define ROWS_BYTES_MAX ((size_t) 1 << 30)
+#endif
+/* Of one association: some hundred paths. */
+#ifndef ROW_BYTES_MAX
+#define ROW_BYTES_MAX ((size_t) 256 * 1024)
+#endif
 /* What a JSON value takes in memory, roughly: itself and its name. */
 #define VALUE_BYTES 100u
 
@@ -87,10 +98,9 @@ static int compare_rows(const void *a, const void *b, void *userdata) {
         if ((x->key.kind == KEY_NONE) != (y->key.kind == KEY_NONE))
                 return x->key.kind == KEY_NONE ? 1 : -1;
         r = compare_keys(&x->key, &y->key);
-        if (s->reverse)
-                r = -r;
         r = r ?: compare_names(x, y);
-        return r ?: CMP(x->serial, y->serial);
+        r = r ?: CMP(x->serial, y->serial);
+        return s->reverse ? -r : r;
 }
 
 /* Where it is, or belongs. */

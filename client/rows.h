@@ -8,12 +8,7 @@
 /* What the live view shows: associations as they come and go, in an order, those that a text matches, and which of
  * them the cursor is at. One that is new, changed or gone is marked so for some seconds. */
 
-/* Whatever the daemon tells, no more than this is kept; rows_left_out() says that it would have been more. */
-#define ROWS_MAX 100000u
-#define ROWS_BYTES_MAX ((size_t) 1 << 30)
-/* Of one association: some hundred paths. */
-#define ROW_BYTES_MAX ((size_t) 256 * 1024)
-
+/* Bytes that a filter may have. */
 #define ROWS_FILTER_MAX 64u
 
 /* How long a mark stays. */
@@ -64,7 +59,7 @@ bool rows_expire(struct rows *s, uint64_t now);
 
 /* Of all, whether they are shown or not; of what is gone not. */
 const struct totals *rows_totals(const struct rows *s);
-/* Some are not here because of a limit. */
+/* Some are not here because of a limit: of rows, or of their size. */
 bool rows_left_out(const struct rows *s);
 /* So many have a place in the order, and so many there are. */
 size_t rows_count(const struct rows *s);

@@ -131,7 +131,7 @@ class FakeMonitor:
         if method == "Monitor":
             with self.lock:
                 for one in self.present:
-                    if one["state"] == "closed":
+                    if one.get("state") == "closed":
                         continue
                     connection.sendall(encode({"parameters": {"association": one}, "continues": True}))
                 connection.sendall(encode({"parameters": {"ready": True, "scan": scan()}, "continues": True}))

@@ -4,7 +4,7 @@ import re
 
 SEQUENCE = re.compile(
     r"\x1b\[(?P<private>\??)(?P<numbers>[0-9;]*)(?P<command>[A-Za-z@])"
-    r"|\x1b[()][A-Z0-9]|\x1b[=>78]|[\x00-\x1f]|[^\x00-\x1f]"
+    r"|\x1b[()][A-Z0-9]|\x1b[=>78M]|[\x00-\x1f]|[^\x00-\x1f]"
 )
 UNFINISHED = re.compile(r"\x1b(\[\??[0-9;]*|[()])?$")
 ALTERNATE = "1049"
@@ -23,6 +23,7 @@ class Screen:
         self._update()
         self.process.resize(rows, columns)
         self.rows, self.columns = rows, columns
+        self.top, self.bottom = 0, rows
         self.lines = [line[:columns].ljust(columns) for line in self.lines[:rows]]
         self.lines += [" " * columns] * (rows - len(self.lines))
 
@@ -41,6 +42,16 @@ class Screen:
     def _clear(self):
         self.lines = [" " * self.columns] * self.rows
         self.row = self.column = 0
+        # What scrolls: from this line up to, not including, that one
+        self.top, self.bottom = 0, self.rows
+        self.last = " "
+
+    def _scroll(self, top, count):
+        """Moves the lines from there to the end of what scrolls upwards; with a negative count downwards."""
+        region = self.lines[top:self.bottom]
+        blank = [" " * self.columns] * min(abs(count), len(region))
+        region = region[count:] + blank if count > 0 else blank + region[:len(region) - len(blank)]
+        self.lines[top:self.bottom] = region
 
     def _update(self):
         text = self.process.output()[self.taken:]
@@ -59,6 +70,11 @@ class Screen:
                     self._mode(numbers, match["command"])
                 else:
                     self._obey(match["command"], [int(number or 0) for number in numbers])
+            elif match[0] == "\x1bM":
+                if self.row == self.top:
+                    self._scroll(self.top, -1)
+                else:
+                    self.row = max(self.row - 1, 0)
             elif len(match[0]) == 1:
                 self._put(match[0])
 
@@ -78,10 +94,10 @@ class Screen:
         elif character == "\b":
             self.column = max(self.column - 1, 0)
         elif character == "\n":
-            self.row += 1
-            if self.row >= self.rows:
-                self.lines = [*self.lines[1:], " " * self.columns]
-                self.row = self.rows - 1
+            if self.row == self.bottom - 1:
+                self._scroll(self.top, 1)
+            else:
+                self.row = min(self.row + 1, self.rows - 1)
         elif character >= " ":
             if self.column >= self.columns:
                 self._put("\r")
@@ -89,6 +105,7 @@ class Screen:
             line = self.lines[self.row]
             self.lines[self.row] = line[:self.column] + character + line[self.column + 1:]
             self.column += 1
+            self.last = character
 
     def _obey(self, command, numbers):
         first = numbers[0]
@@ -125,18 +142,24 @@ class Screen:
                 1: blank[:self.column + 1] + line[self.column + 1:],
                 2: blank,
             }[first]
-        elif command == "L":
-            self.lines = (self.lines[:self.row] + [blank] * count + self.lines[self.row:])[:self.rows]
-        elif command == "M":
-            self.lines = self.lines[:self.row] + self.lines[self.row + count:] + [blank] * count
+        elif command in "LM":
+            if self.top <= self.row < self.bottom:
+                self._scroll(self.row, count if command == "M" else -count)
         elif command == "P":
             self.lines[self.row] = line[:self.column] + line[self.column + count:] + " " * count
         elif command == "@":
             self.lines[self.row] = (line[:self.column] + " " * count + line[self.column:])[:self.columns]
         elif command == "X":
             self.lines[self.row] = line[:self.column] + " " * count + line[self.column + count:]
-        elif command == "S":
-            self.lines = self.lines[count:] + [blank] * count
+        elif command in "ST":
+            self._scroll(self.top, count if command == "S" else -count)
+        elif command == "b":
+            for _ in range(count):
+                self._put(self.last)
+        elif command == "r":
+            self.top = count - 1
+            self.bottom = numbers[1] if len(numbers) > 1 and numbers[1] else self.rows
+            self.row = self.column = 0
         else:
-            # Colours, the scrolling region as a whole, the window's title
-            assert command in "mrlht", f"what does a terminal do with CSI {numbers} {command}?"
+            # Colours, the window's title
+            assert command in "mlht", f"what does a terminal do with CSI {numbers} {command}?"
