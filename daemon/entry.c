@@ -156,6 +156,7 @@ static void put_association(struct buffer *b, const struct change *change) {
         put_addresses(b, "SCTP_LOCAL_ADDRS", snapshot_addresses(s, a->local), sizeof(struct address), a->local.count);
         if (a->paths.count > 0)
                 put_addresses(b, "SCTP_PEER_ADDRS", &paths->address, sizeof(*paths), a->paths.count);
+        put_known(b, "SCTP_PEER_NAME", change->peer_name);
         if (primary)
                 put_address(b, "SCTP_PRIMARY", &primary->address);
         put_path(b, change);

@@ -11,13 +11,13 @@ struct history {
         uint64_t since, dropped;
 };
 
-void event_init(struct event *e, const struct change *c, const char *peer_name) {
+void event_init(struct event *e, const struct change *c) {
         _cleanup_(buffer_done) struct buffer text = {};
 
-        *e = (struct event) { .at = c->at, .key = filter_key_new(c, peer_name) };
+        *e = (struct event) { .at = c->at, .key = filter_key_new(c) };
         if (!e->key)
                 return;
-        json_write_change(&text, c, peer_name);
+        json_write_change(&text, c);
         if (message_new_text("change", &text, &e->message) < 0)
                 e->message = NULL;
 }

@@ -21,7 +21,7 @@ struct event {
 };
 
 /* `message` is NULL if there is no memory. */
-void event_init(struct event *e, const struct change *c, const char *peer_name);
+void event_init(struct event *e, const struct change *c);
 void event_done(struct event *e);
 
 struct history;

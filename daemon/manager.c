@@ -286,20 +286,22 @@ static void journal_one(struct manager *m, const struct change *c, uint64_t now)
 }
 
 /* Each change goes to all who want it. */
-static int tell_one(const struct change *c, void *userdata) {
+static int tell_one(const struct change *change, void *userdata) {
         struct walk *w = userdata;
         struct manager *m = w->manager;
-        const char *peer_name = c->association ? alias_find(m->config.aliases, c->snapshot, c->association) : NULL;
+        struct change c = *change;
         struct event event;
 
-        if (c->type == CHANGE_FIGURES) {
-                monitor_tell_figures(&m->monitors, c, peer_name);
+        if (c.association)
+                c.peer_name = alias_find(m->config.aliases, c.snapshot, c.association);
+        if (c.type == CHANGE_FIGURES) {
+                monitor_tell_figures(&m->monitors, &c);
                 return 0;
         }
 
         w->any = true;
-        journal_one(m, c, w->now);
-        event_init(&event, c, peer_name);
+        journal_one(m, &c, w->now);
+        event_init(&event, &c);
         monitor_tell(&m->monitors, &event);
         history_add(m->history, &event);
         return 0;

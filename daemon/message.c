@@ -71,10 +71,16 @@ static const char *peer_text(const struct snapshot *s, const struct association 
         return end_text(p ? &p->address : NULL, a->peer_port, buffer);
 }
 
-static void say_ends(struct buffer *b, const struct snapshot *s, const struct association *a) {
+/* "10.0.0.1:5000 <-> hlr1 at 10.0.0.2:2905" */
+static void say_ends(struct buffer *b, const struct change *change) {
+        const struct association *a = change->association;
+        const struct snapshot *s = change->snapshot;
         char local[END_TEXT_MAX], peer[END_TEXT_MAX];
 
-        say(b, "%s <-> %s", end_text(first_address(s, a->local), a->local_port, local), peer_text(s, a, peer));
+        say(b, "%s <-> ", end_text(first_address(s, a->local), a->local_port, local));
+        if (change->peer_name)
+                say(b, "%s at ", change->peer_name);
+        say(b, "%s", peer_text(s, a, peer));
 }
 
 /* "; m3ua[100] in container web". That it is the host's own network namespace goes without saying. */
@@ -213,7 +219,7 @@ static void say_association(struct buffer *b, const struct change *change) {
         switch (change->type) {
         case CHANGE_ASSOCIATION_UP:
                 say(b, " established: ");
-                say_ends(b, s, a);
+                say_ends(b, change);
                 say_duration(b, ", after ", change);
                 if (change->duration_usec > 0)
                         say(b, " in %s", old_state);
@@ -224,13 +230,13 @@ static void say_association(struct buffer *b, const struct change *change) {
                         say(b, " appeared in %s: ", new_state);
                 else
                         say(b, " went from %s to %s: ", old_state, new_state);
-                say_ends(b, s, a);
+                say_ends(b, change);
                 say_duration(b, ", after ", change);
                 ends_behind = false;
                 break;
         case CHANGE_ASSOCIATION_RESTART:
                 say(b, " restarted: ");
-                say_ends(b, s, a);
+                say_ends(b, change);
                 say_duration(b, ", after ", change);
                 ends_behind = false;
                 break;
@@ -279,7 +285,7 @@ static void say_association(struct buffer *b, const struct change *change) {
 
         if (ends_behind) {
                 say(b, " (");
-                say_ends(b, s, a);
+                say_ends(b, change);
                 say(b, ")");
         }
         if (change->certainty == CERTAINTY_LOW)

@@ -245,16 +245,16 @@ void monitor_tell(struct monitor_list *monitors, const struct event *e) {
                         notify(m, e->message);
 }
 
-void monitor_tell_figures(struct monitor_list *monitors, const struct change *c, const char *peer_name) {
+void monitor_tell_figures(struct monitor_list *monitors, const struct change *c) {
         _cleanup_(message_unref_p) struct message *message = NULL;
         struct monitor *m;
 
         TAILQ_FOREACH(m, monitors, entry) {
                 if (m->phase != LIVE || !m->options.updates ||
-                    !filter_association(&m->options.filter, c->snapshot, c->association, peer_name))
+                    !filter_association(&m->options.filter, c->snapshot, c->association, c->peer_name))
                         continue;
                 if (!message)
-                        message = message_about(c->snapshot, c->association, peer_name);
+                        message = message_about(c->snapshot, c->association, c->peer_name);
                 notify(m, message);
         }
 }

@@ -48,6 +48,8 @@ struct change {
         enum certainty cause_certainty;
         uint64_t netns;                         /* of unobserved: where */
         uint64_t established, failed;           /* of unobserved: so many were established, so many never came about */
+        const char *peer_name;                  /* what the configuration calls the association's peer; NULL: nothing.
+                                                 * Left to those who hand the change on */
 };
 
 /* "association_up", …; NULL out of range and for figures, which are no news. "high", "low". */

@@ -153,7 +153,8 @@ static void put_containers(struct buffer *b, const struct snapshot *s, uint64_t 
         }
 }
 
-struct filter_key *filter_key_new(const struct change *c, const char *peer_name) {
+struct filter_key *filter_key_new(const struct change *c) {
+        const char *peer_name = c->peer_name ?: "";
         struct range local = {}, paths = {}, owners = {};
         _cleanup_(buffer_done) struct buffer text = {};
         struct filter_key head, *k;
@@ -171,7 +172,7 @@ struct filter_key *filter_key_new(const struct change *c, const char *peer_name)
         } else
                 head = (struct filter_key) { .kind = OF_NETNS, .netns = c->netns, .state = -1, .impaired = -1 };
 
-        buffer_put(&text, peer_name ?: "", strlen(peer_name ?: "") + 1);
+        buffer_put(&text, peer_name, strlen(peer_name) + 1);
         put_containers(&text, c->snapshot, head.netns, owners);
         head.n_local = local.count;
         head.n_peer = paths.count;

@@ -36,7 +36,7 @@ bool filter_association(const struct filter *f, const struct snapshot *s, const 
 struct filter_key;
 
 /* To be released by free(). NULL when out of memory. */
-struct filter_key *filter_key_new(const struct change *c, const char *peer_name);
+struct filter_key *filter_key_new(const struct change *c);
 size_t filter_key_size(const struct filter_key *k);
 bool filter_change(const struct filter *f, const struct filter_key *k);
 

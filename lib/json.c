@@ -329,7 +329,7 @@ static void put_unobserved(struct buffer *b, const struct change *c) {
         put_u64(b, "failed", c->failed);
 }
 
-void json_write_change(struct buffer *b, const struct change *c, const char *peer_name) {
+void json_write_change(struct buffer *b, const struct change *c) {
         char time[TEXT_TIME_MAX];
 
         buffer_put(b, "{", 1);
@@ -360,7 +360,7 @@ void json_write_change(struct buffer *b, const struct change *c, const char *pee
         }
         if (c->association) {
                 put_name(b, "association");
-                json_write_association(b, c->snapshot, c->association, peer_name);
+                json_write_association(b, c->snapshot, c->association, c->peer_name);
         }
         buffer_put(b, "}", 1);
 }
@@ -402,10 +402,10 @@ json_t *json_netns(const struct netns *n) {
         return read_back(&b);
 }
 
-json_t *json_change(const struct change *change, const char *peer_name) {
+json_t *json_change(const struct change *change) {
         struct buffer b = {};
 
-        json_write_change(&b, change, peer_name);
+        json_write_change(&b, change);
         return read_back(&b);
 }
 

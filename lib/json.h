@@ -25,13 +25,13 @@ void json_write_owner(struct buffer *b, const struct process *p);
 /* Type Namespace of the interface. */
 void json_write_netns(struct buffer *b, const struct netns *n);
 /* Type Change of the interface; none is made of CHANGE_FIGURES. */
-void json_write_change(struct buffer *b, const struct change *change, const char *peer_name);
+void json_write_change(struct buffer *b, const struct change *change);
 
 json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e);
 json_t *json_association(const struct snapshot *s, const struct association *a, const char *peer_name);
 json_t *json_owner(const struct process *p);
 json_t *json_netns(const struct netns *n);
-json_t *json_change(const struct change *change, const char *peer_name);
+json_t *json_change(const struct change *change);
 /* { "SctpCurrEstab": 3, … } of one namespace, or with NULL the sums over all. */
 json_t *json_counters(const struct snapshot *s, const uint64_t *netns);
 /* Type Scan of the interface. `now_monotonic` gives its age. */

@@ -342,6 +342,22 @@ static void test_impaired(void **state) {
         expect(&c, 5, "SCTP association 5 recovered: was impaired for 20s (" ENDS ")");
 }
 
+/* As the configuration calls it. */
+static void test_peer_name(void **state) {
+        _cleanup_(snapshot_unref_p) struct snapshot *s = make(false);
+        struct change c = change_of(s, CHANGE_ASSOCIATION_UP);
+        char *text = text_of(&c);
+
+        (void) state;
+        assert_none(text, "SCTP_PEER_NAME");
+        free(text);
+        c.peer_name = "M\xc3\xbcnchen HLR";
+        text = text_of(&c);
+        assert_line(text, "SCTP_PEER_NAME=M\xc3\xbcnchen HLR");
+        assert_non_null(strstr(text, " <-> M\xc3\xbcnchen HLR at [fd00:1::2]:5062"));
+        free(text);
+}
+
 static void test_unobserved(void **state) {
         _cleanup_(snapshot_unref_p) struct snapshot *s = make(true);
         struct change c = change_of(s, CHANGE_UNOBSERVED);
@@ -604,6 +620,7 @@ int main(void) {
                 cmocka_unit_test(test_causes),
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_impaired),
+                cmocka_unit_test(test_peer_name),
                 cmocka_unit_test(test_unobserved),
                 cmocka_unit_test(test_place),
                 cmocka_unit_test(test_limits),

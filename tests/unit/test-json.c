@@ -268,7 +268,7 @@ static void test_change(void **state) {
                 .association = snapshot_associations(s), .old_state = ASSOCIATION_ESTABLISHED, .new_state = ASSOCIATION_CLOSED,
                 .duration_usec = 1234567,
         };
-        json_t *json = json_change(&change, NULL);
+        json_t *json = json_change(&change);
 
         (void) state;
         assert_string_equal(json_string_value(json_object_get(json, "type")), "association_down");
@@ -278,7 +278,7 @@ static void test_change(void **state) {
         assert_output("Monitor", "change", json);
 
         change = (struct change) { .type = CHANGE_ENDPOINT_ADDED, .snapshot = s, .endpoint = snapshot_endpoints(s) };
-        json = json_change(&change, NULL);
+        json = json_change(&change);
         assert_null(json_object_get(json, "oldState"));
         assert_null(json_object_get(json, "durationMs"));
         assert_output("Monitor", "change", json);
