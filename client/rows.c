@@ -218,7 +218,8 @@ static int order_make(struct rows *s, bool keys, bool texts) {
                         s->order[s->n_order++] = row;
                 }
         }
-        qsort_r(s->order, s->n_order, sizeof(*s->order), compare_rows, s);
+        if (s->n_order > 0)
+                qsort_r(s->order, s->n_order, sizeof(*s->order), compare_rows, s);
         if (s->cursor && !s->cursor->shown)
                 s->cursor = NULL;
         return MIN(r, 0);

@@ -8,6 +8,7 @@ As a program it changes some of them all the time:
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -79,6 +80,8 @@ class FakeMonitor:
     def __init__(self, socket_path, present=(), samples=None):
         self.present = list(present)
         self.samples = samples
+        # What comes with `ready`
+        self.absence = {}
         self.calls = []
         self.subscribers = []
         self.lock = threading.Lock()
@@ -119,11 +122,12 @@ class FakeMonitor:
 
     def _serve(self, connection):
         received = b""
-        while data := connection.recv(65536):
-            received += data
-            while b"\0" in received:
-                message, received = received.split(b"\0", 1)
-                self._answer(connection, json.loads(message))
+        with contextlib.suppress(ConnectionError):
+            while data := connection.recv(65536):
+                received += data
+                while b"\0" in received:
+                    message, received = received.split(b"\0", 1)
+                    self._answer(connection, json.loads(message))
 
     def _answer(self, connection, call):
         self.calls.append(call)
@@ -134,7 +138,8 @@ class FakeMonitor:
                     if one.get("state") == "closed":
                         continue
                     connection.sendall(encode({"parameters": {"association": one}, "continues": True}))
-                connection.sendall(encode({"parameters": {"ready": True, "scan": scan()}, "continues": True}))
+                connection.sendall(encode({"parameters": {"ready": True, "scan": scan(), **self.absence},
+                                           "continues": True}))
                 self.subscribers.append(connection)
         elif method == "GetSamples" and self.samples:
             connection.sendall(encode({"parameters": self.samples}))
@@ -185,8 +190,9 @@ def main():
             looks += 1
             for _ in range(arguments.updates):
                 i = chance.randrange(arguments.rows)
-                monitor.present[i]["transmitQueueBytes"] = chance.randrange(10000)
-                monitor.tell({"association": monitor.present[i]})
+                if monitor.present[i]["state"] != "closed":
+                    monitor.present[i]["transmitQueueBytes"] = chance.randrange(10000)
+                    monitor.tell({"association": monitor.present[i]})
             monitor.tell({"scan": scan()})
         while done < passed * arguments.changes:
             done += 1

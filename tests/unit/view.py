@@ -357,6 +357,17 @@ def test_it_comes_back_with_the_daemon():
         assert "1-2 of 2 (" in screen.text()
 
 
+def test_without_sctp():
+    with daemon() as monitor:
+        monitor.absence = {"reason": "the module is not loaded", "advice": "Load it."}
+        with view(monitor) as screen:
+            screen.wait_for("SCTP is not available")
+            assert "0 associations" in screen.text() and "reconnecting" not in screen.text()
+            press(screen, ENTER, DOWN, END, UP, ">", "/x", ESCAPE, ENTER)
+            monitor.tell(change("association_up", association(0), oldState="cookie_echoed", newState="established"))
+            screen.wait_for(lambda text: "1 association: 1 established" in text and "not available" not in text)
+
+
 def test_suspended():
     with daemon(some(3)) as monitor:
         terminal = Terminal(["bash", "--norc", "--noediting", "-i"], 24, 80, PS1="ready> ")
