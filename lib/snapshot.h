@@ -43,7 +43,8 @@ struct netns {
         uint8_t has_sctp;               /* tables are there */
         uint8_t own;                    /* the daemon's */
         uint8_t idle;                   /* it has no SCTP socket and had no association: its tables were not read */
-        uint8_t reserved;
+        uint8_t begun_given;
+        uint64_t begun;                 /* associations established so far, by the counters as of before the tables */
         char name[64];                  /* that ip-netns(8) knows; escaped, as is all text here; "" if none */
         char container[64];             /* name, or short id, of the container that it is of */
         char error[96];                 /* why it could not be looked into; "" if it could */
@@ -144,7 +145,8 @@ struct association {
         int8_t attachment;              /* enum attachment */
         uint8_t impaired;               /* bits of enum impairment */
         uint8_t impairment_known;       /* whether its paths' states could be judged */
-        uint8_t reserved[6];
+        uint8_t reserved[2];
+        uint32_t flaps;                 /* how often one of its paths has ceased to be active since it is observed */
         struct association_detail detail;
 };
 

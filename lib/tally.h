@@ -1,16 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "cause.h"
 #include "macro.h"
 #include "snapshot.h"
 
-/* What the kernel's counters say beside what the looks have shown: evidence for the cause of an end, and how many
- * associations came and went between two looks. */
+/* What the kernel's counters say beside what the looks have shown, by network namespace: evidence for the cause of an
+ * end, and how many associations came and went between two looks.
+ *
+ * The kernel counts before it shows or hides (net/sctp/sm_statefuns.c): SctpActiveEstabs or SctpPassiveEstabs when an
+ * association is established; SctpShutdowns when it ends by SHUTDOWN, or is closed before it is established; and
+ * SctpAborteds when it ends by an ABORT of either side, or because the peer does not answer any more. That nobody
+ * answers INIT is not counted. */
 
 struct tally;
 
 int tally_new(struct tally **ret);
 struct tally *tally_free(struct tally *t);
 DEFINE_CLEANUP(struct tally *, tally_free)
+
+/* What one look tells of one namespace. First come all ends, then causes are looked for, then the rest. */
+struct count;
+
+/* Takes in the counters of `after`; at the first call, where there is nothing yet, those of `before`, too. -ENOMEM. */
+int tally_begin(struct tally *t, const struct snapshot *before, const struct snapshot *after);
+
+/* NULL: the namespace is not there, or is another one than before. */
+struct count *tally_count(struct tally *t, uint64_t netns);
+
+/* An association is told of as established. */
+void count_up(struct count *c);
+
+/* One is told of as gone; `established`: it had been. */
+void count_down(struct count *c, bool established);
+
+/* What speaks for the ends that were told of in this look. */
+struct evidence {
+        bool known;                     /* the counters could be read */
+        uint64_t aborts, shutdowns;     /* counted since the look before the last one, and not told of by that one */
+        uint64_t established, others;   /* told of: so many had been established, so many not yet */
+};
+struct evidence count_evidence(const struct count *c);
+
+/* One of the ends is put down to this: of what was counted it is told of. */
+void count_cause(struct count *c, enum cause cause);
+
+/* Associations that no look has shown, of which this has not said so yet: so many were established, and so many ended
+ * without having been. In the long run these and what was told of are all that there was; for a look or two it may be
+ * less, as what is counted may yet be seen. Call it once a look. */
+void count_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed);
