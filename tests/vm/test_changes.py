@@ -41,6 +41,9 @@ def join(machine, port, paths=1, **options):
     server = sctppeer.start(machine, "serve", there, port, where=IN_PEER, **options)
     client = sctppeer.start(machine, "connect", here, port, there, local_port=port + 1000, **options)
     wait_for(machine, port, "association_up")
+    # Whose they are is found out a little later.
+    eventually(lambda: listed(machine, "assocs", f"--port={port}"),
+               lambda rows: len(rows) == 2 and all("owners" in row and "sockDiagAt" in row for row in rows))
     return server, client
 
 
@@ -91,8 +94,8 @@ def story(entries, port, client=True):
 
 
 def without_steps(story):
-    """A look may have met the short steps of a setup or of a shutdown, or not."""
-    return [line for line in story if " -> " not in line]
+    """A look may have met the short steps of a setup or of a shutdown, or not; of a path before it is confirmed, too."""
+    return [line for line in story if " -> " not in line and not line.endswith(" active")]
 
 
 def down(entries, port, client=True):
