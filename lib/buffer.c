@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <string.h>
+#include <stdlib.h>
 
 #include "buffer.h"
 #include "macro.h"
@@ -9,25 +9,18 @@ void buffer_done(struct buffer *b) {
         *b = (struct buffer) {};
 }
 
-void buffer_put(struct buffer *b, const char *data, size_t length) {
-        if (b->failed)
-                return;
-        if (length > b->allocated - b->length) {
-                size_t more = MAX(b->allocated * 2, b->length + MAX(length, (size_t) 4096));
-                char *bigger = realloc(b->data, more);
+bool buffer_grow(struct buffer *b, size_t length) {
+        size_t more = MAX(b->allocated * 2, b->length + MAX(length + 1, (size_t) 4096));
+        char *bigger = b->failed ? NULL : realloc(b->data, more);
 
-                if (!bigger) {
-                        b->failed = true;
-                        return;
-                }
-                b->data = bigger;
-                b->allocated = more;
+        if (!bigger) {
+                /* From now on there is no room for anything. */
+                b->failed = true;
+                b->allocated = b->length;
+                return false;
         }
 
-        memcpy(b->data + b->length, data, length);
-        b->length += length;
-}
-
-void buffer_puts(struct buffer *b, const char *text) {
-        buffer_put(b, text, strlen(text));
+        b->data = bigger;
+        b->allocated = more;
+        return true;
 }

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* A text that grows. Zero-initialised. When memory is out it is `failed` and takes no more: asked for once, at
  * the end. */
@@ -14,5 +15,25 @@ struct buffer {
 
 void buffer_done(struct buffer *b);
 
-void buffer_put(struct buffer *b, const char *data, size_t length);
-void buffer_puts(struct buffer *b, const char *text);
+/* Makes room; false: it has failed. */
+bool buffer_grow(struct buffer *b, size_t length);
+
+/* Rows consist of many short pieces. */
+static inline void buffer_put(struct buffer *b, const char *data, size_t length) {
+        if (length >= b->allocated - b->length && !buffer_grow(b, length))
+                return;
+
+        memcpy(b->data + b->length, data, length);
+        b->length += length;
+}
+
+static inline void buffer_puts(struct buffer *b, const char *text) {
+        buffer_put(b, text, strlen(text));
+}
+
+static inline void buffer_putc(struct buffer *b, char c) {
+        if (b->length == b->allocated && !buffer_grow(b, 1))
+                return;
+
+        b->data[b->length++] = c;
+}

@@ -46,10 +46,16 @@ static bool take_hex(struct rest *r, unsigned *ret) {
 static bool take_string(struct rest *r) {
         if (!take(r, '"'))
                 return false;
-        while (r->at < r->end && *r->at != '"') {
-                size_t n = text_printable(r->at, (size_t) (r->end - r->at));
+        for (;;) {
                 unsigned code;
+                size_t n;
 
+                /* Nearly all there is. */
+                while (r->at < r->end && *r->at >= ' ' && *r->at < 0x7f && *r->at != '"' && *r->at != '\\')
+                        r->at++;
+                if (r->at == r->end || *r->at == '"')
+                        break;
+                n = text_printable(r->at, (size_t) (r->end - r->at));
                 if (n == 0)
                         return false;
                 r->at += n;

@@ -27,12 +27,12 @@ static void put_separator(struct buffer *b) {
         char last = b->length > 0 ? b->data[b->length - 1] : '{';
 
         if (last != '{' && last != '[')
-                buffer_put(b, ",", 1);
+                buffer_putc(b, ',');
 }
 
 static void put_name(struct buffer *b, const char *name) {
         put_separator(b);
-        buffer_put(b, "\"", 1);
+        buffer_putc(b, '"');
         buffer_puts(b, name);
         buffer_put(b, "\":", 2);
 }
@@ -48,13 +48,17 @@ static void put_decimal(struct buffer *b, uint64_t value) {
 }
 
 /* Varlink's integers are int64 at the most; what is greater becomes a string. */
-static void put_u64(struct buffer *b, const char *name, uint64_t value) {
-        put_name(b, name);
+static void put_integer(struct buffer *b, uint64_t value) {
         if (value > INT64_MAX)
-                buffer_put(b, "\"", 1);
+                buffer_putc(b, '"');
         put_decimal(b, value);
         if (value > INT64_MAX)
-                buffer_put(b, "\"", 1);
+                buffer_putc(b, '"');
+}
+
+static void put_u64(struct buffer *b, const char *name, uint64_t value) {
+        put_name(b, name);
+        put_integer(b, value);
 }
 
 static void put_bool(struct buffer *b, const char *name, bool value) {
@@ -65,27 +69,35 @@ static void put_bool(struct buffer *b, const char *name, bool value) {
 /* Of what went through text_escape() just these two mean something in JSON; but the text may come from a
  * scanner that was taken over, so what else is not fit for JSON becomes '?'. */
 static void put_string(struct buffer *b, const char *text) {
-        size_t length = strlen(text), n;
+        size_t length = strlen(text), n, plain;
 
-        buffer_put(b, "\"", 1);
+        buffer_putc(b, '"');
         for (size_t i = 0; i < length; i += n) {
+                for (plain = i; text[plain] >= ' ' && text[plain] < 0x7f && text[plain] != '"' && text[plain] != '\\'; )
+                        plain++;
+                n = plain - i;
+                if (n > 0) {
+                        buffer_put(b, text + i, n);
+                        continue;
+                }
+
                 n = text_printable(text + i, length - i);
                 if (text[i] == '"' || text[i] == '\\')
-                        buffer_put(b, "\\", 1);
+                        buffer_putc(b, '\\');
                 if (n > 0)
                         buffer_put(b, text + i, n);
                 else
                         buffer_put(b, "?", n = 1);
         }
-        buffer_put(b, "\"", 1);
+        buffer_putc(b, '"');
 }
 
 /* A name of ours, which needs no escaping. */
 static void put_word(struct buffer *b, const char *name, const char *word) {
         put_name(b, name);
-        buffer_put(b, "\"", 1);
+        buffer_putc(b, '"');
         buffer_puts(b, word);
-        buffer_put(b, "\"", 1);
+        buffer_putc(b, '"');
 }
 
 /* Texts that are empty are not known. */
@@ -100,9 +112,9 @@ static void put_address_value(struct buffer *b, const struct address *address) {
         char text[ADDRESS_TEXT_MAX];
 
         put_separator(b);
-        buffer_put(b, "\"", 1);
+        buffer_putc(b, '"');
         buffer_puts(b, address_text(address, text));
-        buffer_put(b, "\"", 1);
+        buffer_putc(b, '"');
 }
 
 static void put_address(struct buffer *b, const char *name, const struct address *address) {
@@ -113,31 +125,30 @@ static void put_address(struct buffer *b, const char *name, const struct address
 
 static void put_addresses(struct buffer *b, const char *name, const struct address *addresses, uint32_t n) {
         put_name(b, name);
-        buffer_put(b, "[", 1);
+        buffer_putc(b, '[');
         for (uint32_t i = 0; i < n; i++)
                 put_address_value(b, addresses + i);
-        buffer_put(b, "]", 1);
+        buffer_putc(b, ']');
 }
 
 /* An array of the names of the bits that are set. */
 static void put_names(struct buffer *b, const char *name, unsigned bits, int n, const char *(*name_of)(int bit)) {
         put_name(b, name);
-        buffer_put(b, "[", 1);
+        buffer_putc(b, '[');
         for (int i = 0; i < n; i++)
                 if (((bits >> i) & 1) && name_of(i)) {
                         put_separator(b);
                         put_string(b, name_of(i));
                 }
-        buffer_put(b, "]", 1);
+        buffer_putc(b, ']');
 }
 
 static void put_jiffies(struct buffer *b, const char *name, uint64_t jiffies, uint64_t hz) {
-        char full[64];
-
-        snprintf(full, sizeof(full), "%s%s", name, hz > 0 ? "Ms" : "Jiffies");
-        if (hz > 0)
-                jiffies = (jiffies * 1000 + hz / 2) / hz;
-        put_u64(b, full, jiffies);
+        put_separator(b);
+        buffer_putc(b, '"');
+        buffer_puts(b, name);
+        buffer_puts(b, hz > 0 ? "Ms\":" : "Jiffies\":");
+        put_integer(b, hz > 0 ? (jiffies * 1000 + hz / 2) / hz : jiffies);
 }
 
 static void put_field(struct buffer *b, const struct field *field, int64_t value, uint64_t hz) {
@@ -192,7 +203,7 @@ static void put_fields(struct buffer *b, const struct field *fields, size_t n, c
 }
 
 void json_write_owner(struct buffer *b, const struct process *p) {
-        buffer_put(b, "{", 1);
+        buffer_putc(b, '{');
         put_u64(b, "pid", p->pid);
         put_text(b, "command", p->command);
         put_u64(b, "uid", p->uid);
@@ -201,11 +212,11 @@ void json_write_owner(struct buffer *b, const struct process *p) {
         put_text(b, "containerId", p->container_id);
         put_text(b, "runtime", p->runtime);
         put_text(b, "pod", p->pod);
-        buffer_put(b, "}", 1);
+        buffer_putc(b, '}');
 }
 
 void json_write_netns(struct buffer *b, const struct netns *n) {
-        buffer_put(b, "{", 1);
+        buffer_putc(b, '{');
         if (n->netns < NETNS_UNNAMED_MIN)
                 put_u64(b, "netns", n->netns);
         put_text(b, "netnsName", n->name);
@@ -217,7 +228,7 @@ void json_write_netns(struct buffer *b, const struct netns *n) {
         put_u64(b, "endpoints", n->endpoints);
         put_u64(b, "associations", n->associations);
         put_text(b, "error", n->error);
-        buffer_put(b, "}", 1);
+        buffer_putc(b, '}');
 }
 
 /* Whose it is, and where: the owners, and the names of the namespace and the container. */
@@ -230,14 +241,14 @@ static void put_place(struct buffer *b, const struct snapshot *s, uint64_t numbe
         /* Not found out yet, or not allowed to: absent, which is not the same as nobody's. */
         if (range.count > 0) {
                 put_name(b, "owners");
-                buffer_put(b, "[", 1);
+                buffer_putc(b, '[');
                 for (uint32_t i = 0; i < range.count; i++) {
                         put_separator(b);
                         json_write_owner(b, processes + owners[i]);
                         if (*container == '\0')
                                 container = processes[owners[i]].container;
                 }
-                buffer_put(b, "]", 1);
+                buffer_putc(b, ']');
         }
         if (netns)
                 put_text(b, "netnsName", netns->name);
@@ -245,7 +256,7 @@ static void put_place(struct buffer *b, const struct snapshot *s, uint64_t numbe
 }
 
 void json_write_endpoint(struct buffer *b, const struct snapshot *s, const struct endpoint *e) {
-        buffer_put(b, "{", 1);
+        buffer_putc(b, '{');
         put_fields(b, endpoint_fields, _ENDPOINT_FIELD_MAX, e, snapshot_head(s)->hz);
         put_addresses(b, "localAddresses", snapshot_addresses(s, e->local), e->local.count);
         put_place(b, s, e->netns, e->owners);
@@ -253,16 +264,16 @@ void json_write_endpoint(struct buffer *b, const struct snapshot *s, const struc
                 put_address(b, "forwardsToAddress", &e->forwards_to);
                 put_u64(b, "forwardsToPort", e->forwards_to_port);
         }
-        buffer_put(b, "}", 1);
+        buffer_putc(b, '}');
 }
 
 static void put_path(struct buffer *b, const struct path *p, uint64_t hz) {
         put_separator(b);
-        buffer_put(b, "{", 1);
+        buffer_putc(b, '{');
         put_address(b, "address", &p->address);
         put_bool(b, "primary", p->address.primary);
         put_fields(b, path_fields, _PATH_FIELD_MAX, p, hz);
-        buffer_put(b, "}", 1);
+        buffer_putc(b, '}');
 }
 
 void json_write_association(struct buffer *b, const struct snapshot *s, const struct association *a,
@@ -270,7 +281,7 @@ void json_write_association(struct buffer *b, const struct snapshot *s, const st
         const struct path *p = snapshot_paths(s, a->paths), *primary = snapshot_primary(s, a);
         uint64_t hz = snapshot_head(s)->hz;
 
-        buffer_put(b, "{", 1);
+        buffer_putc(b, '{');
         put_fields(b, association_fields, _ASSOCIATION_FIELD_MAX, a, hz);
         put_addresses(b, "localAddresses", snapshot_addresses(s, a->local), a->local.count);
         if (peer_name)
@@ -285,12 +296,12 @@ void json_write_association(struct buffer *b, const struct snapshot *s, const st
                 put_names(b, "impairedReasons", a->impaired, _IMPAIRMENT_MAX, impairment_name);
         put_place(b, s, a->netns, a->owners);
         put_name(b, "peerAddresses");
-        buffer_put(b, "[", 1);
+        buffer_putc(b, '[');
         for (uint32_t i = 0; i < a->paths.count; i++)
                 put_address_value(b, &p[i].address);
-        buffer_put(b, "]", 1);
+        buffer_putc(b, ']');
         put_name(b, "paths");
-        buffer_put(b, "[", 1);
+        buffer_putc(b, '[');
         for (uint32_t i = 0; i < a->paths.count; i++)
                 put_path(b, p + i, hz);
         buffer_put(b, "]}", 2);

@@ -208,16 +208,37 @@ const char *text_span(uint64_t usec, char buffer[static TEXT_SPAN_MAX]) {
         return buffer;
 }
 
+static char *put_digits(char *t, unsigned value, unsigned n) {
+        for (unsigned i = n; i-- > 0; value /= 10)
+                t[i] = (char) ('0' + value % 10);
+
+        return t + n;
+}
+
+/* By hand: rows have several of these, and strftime() would take longer than all the rest of a row. */
 const char *text_time(uint64_t realtime_usec, char buffer[static TEXT_TIME_MAX]) {
         time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
+        char *t = buffer;
         struct tm tm;
-        size_t n = 0;
 
-        if (gmtime_r(&seconds, &tm))
-                n = strftime(buffer, TEXT_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-        snprintf(buffer + n, TEXT_TIME_MAX - n, ".%03uZ",
-                 (unsigned) (realtime_usec % USEC_PER_SEC / USEC_PER_MSEC));
+        if (!gmtime_r(&seconds, &tm) || tm.tm_year > 9999 - 1900)
+                return strcpy(buffer, "-");
 
+        t = put_digits(t, (unsigned) (1900 + tm.tm_year), 4);
+        *t++ = '-';
+        t = put_digits(t, (unsigned) (1 + tm.tm_mon), 2);
+        *t++ = '-';
+        t = put_digits(t, (unsigned) tm.tm_mday, 2);
+        *t++ = 'T';
+        t = put_digits(t, (unsigned) tm.tm_hour, 2);
+        *t++ = ':';
+        t = put_digits(t, (unsigned) tm.tm_min, 2);
+        *t++ = ':';
+        t = put_digits(t, (unsigned) tm.tm_sec, 2);
+        *t++ = '.';
+        t = put_digits(t, (unsigned) (realtime_usec % USEC_PER_SEC / USEC_PER_MSEC), 3);
+        *t++ = 'Z';
+        *t = '\0';
         return buffer;
 }
 

@@ -10,6 +10,7 @@
 
 /* The first allocation of a buffer. */
 #define INPUT_BYTES_MIN 16384u
+#define INPUT_BYTES_AT_ONCE (256u * 1024u)
 
 /* A server that does not accept, or does not read a request that fits its socket buffer, is stuck. */
 #define SEND_TIMEOUT_USEC (10 * USEC_PER_SEC)
@@ -41,7 +42,8 @@ ssize_t varlink_input_read(struct varlink_input *in, int fd) {
                 in->used = 0;
         }
 
-        if (in->size == in->allocated) {
+        /* Who has filled it at once has more to say. */
+        if (in->size == in->allocated || (in->filled && in->allocated < MIN(INPUT_BYTES_AT_ONCE, limit))) {
                 size_t allocated = MIN(MAX(in->allocated * 2, INPUT_BYTES_MIN), limit);
                 char *data = realloc(in->data, allocated);
 
@@ -58,6 +60,7 @@ ssize_t varlink_input_read(struct varlink_input *in, int fd) {
                 return -errno;
 
         in->size += (size_t) n;
+        in->filled = in->size == in->allocated;
         return n;
 }
 

@@ -21,6 +21,7 @@ struct varlink_input {
         char *data;
         size_t size, used, scanned, allocated;  /* consumed up to `used`, no NUL before `scanned` */
         size_t max;                             /* longest message, its NUL not counted */
+        bool filled;                            /* by the last read */
 };
 
 /* Frees the buffer, what is in it is lost; `max` stays, and it may be used again. */

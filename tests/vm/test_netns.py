@@ -394,7 +394,7 @@ def churn():
     fds = descriptors()
     churner = os.fork()
     if churner == 0:
-        for i in range(100):
+        for i in range(50):
             make(10000 + i)
         os._exit(0)
     errors, updates, looked, rows = {}, 0, 0, 0
