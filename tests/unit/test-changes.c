@@ -134,6 +134,133 @@ static void test_figures(void **state) {
                     "association_state 7/1000 established>shutdown_pending\n");
 }
 
+/* One association with these paths, by the last part of their addresses; the first is the primary. */
+struct sketch {
+        int state;
+        uint32_t local_tag, peer_tag;           /* 0: not known */
+        unsigned n;
+        struct {
+                uint8_t address;
+                int state;                      /* -1: not known */
+        } paths[4];
+        uint8_t impaired;
+        bool judged;
+};
+
+static struct snapshot *drawn(unsigned at, const struct sketch *d) {
+        struct snapshot *s = NULL;
+        struct association *a;
+        struct builder b = {};
+        struct netns *n;
+
+        assert_int_equal(builder_add_netns(&b, &n), 0);
+        *n = (struct netns) { .netns = 5, .own = 1, .has_sctp = 1 };
+        b.head.available = true;
+        b.head.started_monotonic = at * USEC_PER_SEC;
+        b.head.started_realtime = (1000 + at) * USEC_PER_SEC;
+        b.head.sources[SOURCE_NAMESPACES].result = SOURCE_READ;
+        assert_int_equal(builder_add_association(&b, &a), 0);
+        a->netns = 5;
+        a->id = 7;
+        a->state = (int8_t) d->state;
+        a->local_port = 1000;
+        FIELD_GIVE(a, ASSOCIATION_ID);
+        FIELD_GIVE(a, ASSOCIATION_STATE);
+        FIELD_GIVE(a, ASSOCIATION_LAST_CHANGE);
+        if (d->local_tag) {
+                a->detail.local_tag = d->local_tag;
+                a->detail.peer_tag = d->peer_tag;
+                FIELD_GIVE(a, ASSOCIATION_LOCAL_TAG);
+                FIELD_GIVE(a, ASSOCIATION_PEER_TAG);
+        }
+        a->impaired = d->impaired;
+        a->impairment_known = d->judged;
+        for (unsigned i = 0; i < d->n; i++) {
+                struct path *path;
+
+                assert_int_equal(builder_add_path(&b, &path), 0);
+                path->address = (struct address) { .family = 2, .primary = i == 0, .bytes = { 10, 0, 0, d->paths[i].address } };
+                path->state_since_monotonic = 1 * USEC_PER_SEC;
+                if (d->paths[i].state >= 0) {
+                        path->state = (int8_t) d->paths[i].state;
+                        FIELD_GIVE(path, PATH_STATE);
+                        FIELD_GIVE(path, PATH_STATE_SINCE);
+                }
+        }
+        a->paths = (struct range) { 0, d->n };
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+static int tell_all(const struct change *c, void *userdata) {
+        char text[ADDRESS_TEXT_MAX] = "";
+        struct told *t = userdata;
+        size_t n = strlen(t->text);
+
+        if (c->path)
+                (void) address_text(&c->path->address, text);
+        else if (c->old_primary)
+                (void) address_text(c->old_primary, text);
+        snprintf(t->text + n, sizeof(t->text) - n, "%s %s %s>%s %u %us\n", change_type_name(c->type), text,
+                 c->path && c->path_old_state >= 0 ? path_state_name(c->path_old_state) : "-",
+                 c->path && c->path_new_state >= 0 ? path_state_name(c->path_new_state) : "-",
+                 c->reasons, (unsigned) (c->duration_usec / USEC_PER_SEC));
+        return 0;
+}
+
+static void assert_drawn(const struct sketch *before, const struct sketch *after, const char *expected) {
+        struct snapshot *s = drawn(1, before), *t = drawn(5, after);
+        struct told told = {};
+
+        assert_int_equal(changes_find(s, t, false, NULL, tell_all, &told), 0);
+        assert_string_equal(told.text, expected);
+        snapshot_unref(s);
+        snapshot_unref(t);
+}
+
+/* What it sets is set again by those who use it. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+#define SKETCH(...) (&(struct sketch) { .state = ASSOCIATION_ESTABLISHED, __VA_ARGS__ })
+
+static void test_paths(void **state) {
+        const struct sketch *two = SKETCH(.n = 2, .paths = { { 1, PATH_ACTIVE }, { 2, PATH_ACTIVE } }, .judged = true);
+
+        (void) state;
+        assert_drawn(two, two, "");
+        assert_drawn(two, SKETCH(.n = 2, .paths = { { 1, PATH_ACTIVE }, { 2, PATH_INACTIVE } }, .judged = true, .impaired = 1),
+                     "path_state 10.0.0.2 active>inactive 0 4s\nimpaired  ->- 1 0s\n");
+        assert_drawn(SKETCH(.n = 2, .paths = { { 1, PATH_ACTIVE }, { 2, PATH_INACTIVE } }, .judged = true, .impaired = 1), two,
+                     "path_state 10.0.0.2 inactive>active 0 4s\nrecovered  ->- 1 4s\n");
+        /* Impaired for other reasons. */
+        assert_drawn(SKETCH(.n = 1, .paths = { { 1, PATH_PF } }, .judged = true, .impaired = 2),
+                     SKETCH(.n = 1, .paths = { { 1, PATH_INACTIVE } }, .judged = true, .impaired = 9),
+                     "path_state 10.0.0.1 pf>inactive 0 4s\nimpaired  ->- 9 0s\n");
+        /* Another order of the same is none; a path more, a path less. */
+        assert_drawn(SKETCH(.n = 3, .paths = { { 1, 2 }, { 2, 2 }, { 3, 2 } }), SKETCH(.n = 3, .paths = { { 1, 2 }, { 3, 2 }, { 2, 2 } }), "");
+        assert_drawn(two, SKETCH(.n = 3, .paths = { { 1, 2 }, { 3, PATH_UNCONFIRMED }, { 2, 2 } }, .judged = true),
+                     "path_added 10.0.0.3 ->unconfirmed 0 0s\n");
+        assert_drawn(two, SKETCH(.n = 1, .paths = { { 1, 2 } }, .judged = true), "path_removed 10.0.0.2 active>- 0 0s\n");
+        /* The primary path. */
+        assert_drawn(two, SKETCH(.n = 2, .paths = { { 2, 2 }, { 1, 2 } }, .judged = true), "primary_changed 10.0.0.1 ->- 0 0s\n");
+        /* What one of the looks does not know is no news. */
+        assert_drawn(two, SKETCH(.n = 2, .paths = { { 1, -1 }, { 2, -1 } }), "");
+        assert_drawn(SKETCH(.n = 2, .paths = { { 1, -1 }, { 2, -1 } }),
+                     SKETCH(.n = 2, .paths = { { 1, 2 }, { 2, PATH_INACTIVE } }, .judged = true, .impaired = 1), "");
+        /* While it is set up its paths are only being found out; impaired from the beginning it is. */
+        assert_drawn(SKETCH(.state = ASSOCIATION_COOKIE_WAIT, .n = 1, .paths = { { 1, 2 } }),
+                     SKETCH(.n = 2, .paths = { { 2, 2 }, { 1, PATH_INACTIVE } }, .judged = true, .impaired = 1),
+                     "association_up  ->- 0 5s\nimpaired  ->- 1 0s\n");
+}
+
+static void test_restart(void **state) {
+        (void) state;
+        assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 3, .peer_tag = 4), "association_restart  ->- 0 0s\n");
+        assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 1, .peer_tag = 4), "");
+        assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 0), "");
+        assert_drawn(SKETCH(.local_tag = 0), SKETCH(.local_tag = 1, .peer_tag = 2), "");
+}
+
 static void test_endpoints(void **state) {
         struct snapshot *s = look(1, HEAD, EPS "5000 11 0.0.0.0\n5001 12 10.0.0.1\n5002 0 10.0.0.1\n");
         struct snapshot *t = look(2, HEAD, EPS "5001 12 10.0.0.1 10.0.0.2\n5000 13 0.0.0.0\n5002 0 10.0.0.1\n5002 0 10.0.0.2\n");
@@ -449,6 +576,8 @@ int main(void) {
                 cmocka_unit_test(test_many_without_id),
                 cmocka_unit_test(test_without_id_from_several_addresses),
                 cmocka_unit_test(test_figures),
+                cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_restart),
                 cmocka_unit_test(test_endpoints),
                 cmocka_unit_test(test_what_a_change_carries),
                 cmocka_unit_test(test_without_sctp),
