@@ -477,8 +477,9 @@ static int handle_setting(void *userdata, const char *section, const char *name,
         if (strcmp(section, SECTION) != 0) {
                 escaped = text_escape(section, strlen(section));
                 if (*section)
-                        SAY(p->message, "%s:%u: there is no section [%s]: only [" SECTION "] and [" PEER_SECTION " NAME]", p->path, p->line,
-                            escaped ?: "");
+                        SAY(p->message,
+                            "%s:%u: there is no section [%s]: only [" SECTION "] and [" PEER_SECTION " NAME]",
+                            p->path, p->line, escaped ?: "");
                 else
                         SAY(p->message, "%s:%u: settings come after a line [" SECTION "]", p->path, p->line);
                 p->error = -EINVAL;

@@ -608,7 +608,8 @@ static int get_samples(struct call *call, json_t *parameters, void *userdata) {
         if (n != 1)
                 return not_one(q, n);
         return call_reply(call, json_pack("{sIso}",
-                          "intervalMs", (json_int_t) (m->config.sample_interval_usec / USEC_PER_MSEC),
+                          "intervalMs",
+                          (json_int_t) (MAX(m->config.sample_interval_usec, m->effective_interval) / USEC_PER_MSEC),
                           "samples", samples_json(m->samples, m->current, a)));
 }
 

@@ -83,6 +83,9 @@ static int set_notice(json_t *status, const struct manager *m) {
         char text[sizeof(m->notice) + 128];
 
         snprintf(text, sizeof(text), "%s", m->notice);
+        /* With 0 it is as somebody wants it. */
+        if (m->config.sample_bytes == 0)
+                samples = (struct samples_counts) {};
         if (samples.without > 0)
                 snprintf(text + strlen(text), sizeof(text) - strlen(text),
                          "%sSampleBytes= leaves no room for samples of %u associations", *text ? "; " : "",

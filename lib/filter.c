@@ -14,7 +14,7 @@ struct filter_key {
 
         size_t size;                    /* of all of it */
         uint32_t n_local, n_peer;
-        /* The local and the peer's addresses; the peer's name; of each container its name and its id. NUL-terminated. */
+        /* Local and the peer's addresses; then, NUL-terminated, the peer's name, and each container's name and id. */
         struct address addresses[];
 };
 

@@ -242,10 +242,14 @@ const char *text_time(uint64_t realtime_usec, char buffer[static TEXT_TIME_MAX])
         return buffer;
 }
 
+static bool is_digit(char c) {
+        return c >= '0' && c <= '9';
+}
+
 /* Digits where the pattern has 0, what it says elsewhere; '?' stands for anything. */
 static bool looks_like(const char *text, const char *pattern) {
         for (; *pattern; text++, pattern++)
-                if (*pattern == '0' ? *text < '0' || *text > '9' : *pattern != *text && (*pattern != '?' || *text == '\0'))
+                if (*pattern == '0' ? !is_digit(*text) : *pattern == '?' ? *text == '\0' : *text != *pattern)
                         return false;
 
         return true;
@@ -284,9 +288,9 @@ int text_to_time(const char *text, uint64_t *ret_realtime_usec) {
         if (!rest)
                 return -EINVAL;
         if (*rest == '.') {
-                if (!looks_like(++rest, "0"))
+                if (!is_digit(*++rest))
                         return -EINVAL;
-                for (; *rest >= '0' && *rest <= '9'; rest++) {
+                for (; is_digit(*rest); rest++) {
                         unit /= 10;
                         fraction += (uint64_t) (*rest - '0') * unit;
                 }

@@ -173,8 +173,8 @@ static void test_values(void **state) {
                 {
                         "Intervall=1s",
                         "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule, "
-                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack, Damping, HistoryChanges, HistoryBytes, "
-                        "SampleInterval, SampleBytes",
+                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack, Damping, HistoryChanges, "
+                        "HistoryBytes, SampleInterval, SampleBytes",
                         -EINVAL,
                 },
                 { "HistoryChanges=1000001", "HistoryChanges=1000001 is out of range: 0 to 1000000", -ERANGE },

@@ -590,6 +590,8 @@ static void test_samples(void **state) {
         call(c, "GetSamples", json_pack("{si}", "associationId", 3));
         reply = receive(c);
         assert_null(reply.error);
+        /* No look, no sample. */
+        assert_int_equal(json_integer_value(json_object_get(reply.parameters, "intervalMs")), 3600000);
         samples = json_object_get(reply.parameters, "samples");
         assert_int_equal(json_array_size(samples), 4);
         assert_null(json_object_get(json_array_get(samples, 0), "transmitQueueBytes"));

@@ -251,7 +251,7 @@ static void test_the_full_size(void **state) {
         }
         assert_true(samples_get_counts(t).bytes <= bytes_max);
         assert_int_equal(samples_get_counts(t).without, 0);
-        print_message("# 50000 associations: %u samples each in %lu bytes; first round %lu us, the longest after it %lu us\n",
+        print_message("# 50000 associations: %u samples each in %lu bytes; first round %lu us, later at most %lu us\n",
                       samples_get_counts(t).depth, (unsigned long) samples_get_counts(t).bytes, (unsigned long) first,
                       (unsigned long) worst);
 }
