@@ -10,6 +10,7 @@
 #include "plain.h"
 #include "samples.h"
 #include "source.h"
+#include "story.h"
 #include "text.h"
 #include "view.h"
 #include "watch.h"
@@ -30,6 +31,9 @@ struct watch {
         struct writer *writer;          /* of JSON lines */
         bool was_ready;                 /* once, so that what fails now may mend */
         bool ready;                     /* the present state has been told */
+        char since[TEXT_TIME_MAX];      /* lines: from then on; "" from now on */
+        char last[TEXT_TIME_MAX];       /* lines: when the last change was, */
+        unsigned at_last, again;        /* so many were told of that moment; so many of them come once more */
         uint64_t patience;              /* until when: not connected, for the next try; not ready, for the daemon */
 };
 
@@ -56,8 +60,15 @@ static int begin(struct watch *w, bool view) {
 
         parameters = source_parameters(w->options);
         /* Lines tell of changes alone. States are filtered here: of what leaves them we want to hear, too. */
-        if (!parameters || json_object_set_new(parameters, "updates", json_boolean(view)) < 0)
+        if (!parameters || json_object_set_new(parameters, "updates", json_boolean(view)) < 0 ||
+            json_object_set_new(parameters, "present", json_boolean(view)) < 0)
                 return -ENOMEM;
+        /* Once more from the last moment on: nothing that went on while there was no connection is left out. */
+        if (w->last[0])
+                snprintf(w->since, sizeof(w->since), "%s", w->last);
+        if (!view && w->since[0] && json_object_set_new(parameters, "since", json_string(w->since)) < 0)
+                return -ENOMEM;
+        w->again = w->last[0] ? w->at_last : 0;
         (void) json_object_del(json_object_get(parameters, "filter"), "state");
         (void) json_object_del(json_object_get(parameters, "filter"), "impaired");
         r = source_connect(w->options, &c);
@@ -78,7 +89,7 @@ static void notice(struct watch *w, const char *why) {
                 text = plain_format("%s; reconnecting…", why);
                 view_notice(w->view, text ?: why);
         } else
-                say("%s; reconnecting… What changes meanwhile is in the journal: journalctl -u sctpmond", why);
+                say("%s; reconnecting… What changes meanwhile: sctpctl log", why);
 }
 
 static void lose(struct watch *w, const char *why) {
@@ -87,32 +98,33 @@ static void lose(struct watch *w, const char *why) {
         w->patience = now_usec() + RETRY_USEC;
 }
 
-/* "2026-01-31T12:00:00.123Z association_up 10.0.0.1:5000 <-> *10.0.0.2:3868 cookie_wait -> established 12ms" */
-static int print_line(json_t *change) {
-        json_t *association = json_object_get(change, "association"), *endpoint = json_object_get(change, "endpoint");
-        _cleanup_free_ char *local = NULL, *peer = NULL, *line = NULL;
-        json_t *duration = json_object_get(change, "durationMs");
-        char span[TEXT_SPAN_MAX] = "";
+static int print_line(struct watch *w, json_t *change) {
+        _cleanup_free_ char *line = story_text(change);
 
-        local = ends_text(association ?: endpoint, "localAddresses", "localPort", NULL);
-        peer = ends_text(association, "peerAddresses", "peerPort", "primaryAddress");
-        if (!local || !peer)
-                return -ENOMEM;
-        if (duration)
-                text_span((uint64_t) MAX(json_integer_value(duration), 0) * USEC_PER_MSEC, span);
-        if (association)
-                line = plain_format("%s %s %s <-> %s %s -> %s%s%s%s",
-                                    member_string(change, "at"), member_string(change, "type"),
-                                    local, peer, member_string(change, "oldState"), member_string(change, "newState"),
-                                    span[0] ? " after " : "", span,
-                                    strcmp(member_string(change, "certainty"), "low") == 0 ? " (not certain)" : "");
-        else
-                line = plain_format("%s %s %s", member_string(change, "at"), member_string(change, "type"), local);
         if (!line)
                 return -ENOMEM;
-        printf("%s\n", line);
+        writer_style(w->options, line, strlen(line), story_style(change));
+        printf("\n");
         (void) fflush(stdout);
         return ferror(stdout) ? -EPIPE : 0;
+}
+
+/* Of what comes once more after a new connection: whether it was told before. */
+static bool is_told(struct watch *w, json_t *change) {
+        const char *at = member_string(change, "at");
+
+        /* What was before comes before the present. */
+        if (!w->ready && strcmp(at, w->last) == 0 && w->again > 0) {
+                w->again--;
+                return true;
+        }
+        w->again = 0;
+        if (strcmp(at, w->last) != 0) {
+                snprintf(w->last, sizeof(w->last), "%s", at);
+                w->at_last = 0;
+        }
+        w->at_last++;
+        return false;
 }
 
 static int print_change(struct watch *w, json_t *change) {
@@ -120,12 +132,14 @@ static int print_change(struct watch *w, json_t *change) {
         json_t *impaired = json_object_get(w->options->filter, "impaired"),
                *association = json_object_get(change, "association");
 
+        if (is_told(w, change))
+                return 0;
         if (impaired && !json_equal(impaired, json_object_get(association, "impaired")))
                 return 0;
         if (wanted && strcmp(member_string(change, "oldState"), wanted) != 0 &&
             strcmp(member_string(change, "newState"), wanted) != 0)
                 return 0;
-        return w->writer ? writer_object(w->writer, change) : print_line(change);
+        return w->writer ? writer_object(w->writer, change) : print_line(w, change);
 }
 
 /* Without SCTP there is nothing to show, and no telling for how long. */
@@ -143,6 +157,14 @@ static void say_absence(struct watch *w, json_t *parameters) {
         }
 }
 
+/* What was asked for and is not there any more. */
+static void say_horizon(struct watch *w, json_t *parameters) {
+        const char *since = member_string(parameters, "historySince");
+
+        if (*since && w->since[0] && strcmp(since, w->since) > 0 && !w->was_ready)
+                say("sctpmond knows what changed since %s only. What was before: sctpctl log", since);
+}
+
 static int handle(struct watch *w, json_t *parameters) {
         json_t *association = json_object_get(parameters, "association"),
                *change = json_object_get(parameters, "change");
@@ -151,6 +173,7 @@ static int handle(struct watch *w, json_t *parameters) {
 
         if (json_is_true(json_object_get(parameters, "ready"))) {
                 say_absence(w, parameters);
+                say_horizon(w, parameters);
                 w->ready = w->was_ready = true;
                 w->patience = UINT64_MAX;
                 if (w->view)
@@ -330,13 +353,14 @@ static void catch_signals(bool view, sigset_t *ret_mask) {
         (void) sigprocmask(SIG_BLOCK, &blocked, ret_mask);
 }
 
-enum code watch_run(const struct options *o) {
+static enum code run(const struct options *o, bool view) {
         struct watch w = { .options = o };
-        bool view = o->output == OUTPUT_TABLE && o->terminal && isatty(STDIN_FILENO);
         enum code code = CODE_FAILED;
         sigset_t mask;
         int r;
 
+        if (o->since > 0)
+                (void) text_time(o->since, w.since);
         r = begin(&w, view);
         if (r == -ENOMEM)
                 return say_out_of_memory();
@@ -363,4 +387,12 @@ enum code watch_run(const struct options *o) {
         writer_free(w.writer);
         varlink_client_free(w.client);
         return code;
+}
+
+enum code watch_run(const struct options *o) {
+        return run(o, o->output == OUTPUT_TABLE && o->terminal && isatty(STDIN_FILENO));
+}
+
+enum code watch_lines(const struct options *o) {
+        return run(o, false);
 }
