@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "cause.h"
+#include "macro.h"
 #include "state.h"
 
 static const char *const names[_CAUSE_MAX] = {
@@ -16,19 +17,26 @@ const char *cause_name(int cause) {
         return cause >= 0 && cause < _CAUSE_MAX ? names[cause] : NULL;
 }
 
-/* Nobody is given up before so many timeouts have run: was there time for those that were missing? */
+/* The peer is given up at the timeout that finds the count at its maximum (sctp_sf_do_6_3_3_rtx). */
+static bool nearly_exhausted(const struct ending *e) {
+        return e->errors_known && e->errors_max > 0 && e->errors + 1 >= e->errors_max;
+}
+
+/* Was there time for the timeouts that were missing? Each path has a timer of its own, which may have been about to
+ * expire. */
 static bool may_be_exhausted(const struct ending *e) {
-        if (!e->errors_known || e->errors_max == 0 || e->rto_usec == 0)
+        if (!e->errors_known || e->errors_max == 0 || e->rto_usec == 0 || e->errors > e->errors_max)
                 return true;
 
-        return e->errors + 1 >= e->errors_max || e->errors_age_usec / e->rto_usec >= e->errors_max - e->errors;
+        return MAX(e->paths, 1u) * (1 + e->errors_age_usec / e->rto_usec) > e->errors_max - e->errors;
 }
 
 /* SctpAborteds counts both (section 8.1 has no ABORT, but Linux counts it so). */
 static enum cause aborted_or_exhausted(const struct ending *e, bool *ret_certain) {
-        /* The count stays at the maximum for one more timeout before the peer is given up. */
-        if (e->errors_known && e->errors_max > 0 && e->errors + 1 >= e->errors_max)
+        if (nearly_exhausted(e)) {
+                *ret_certain = *ret_certain && (e->errors_fresh || e->errors_age_usec <= 2 * e->rto_usec);
                 return CAUSE_RETRANSMISSIONS_EXHAUSTED;
+        }
         if (!may_be_exhausted(e))
                 return CAUSE_ABORTED;
 
@@ -53,7 +61,7 @@ static enum cause of_established(const struct ending *e, bool *ret_certain) {
         *ret_certain = false;
         if (e->counted && e->aborts == 0)
                 return CAUSE_UNKNOWN;
-        if (e->errors_known && e->errors_max > 0 && e->errors + 1 >= e->errors_max)
+        if (nearly_exhausted(e))
                 return CAUSE_RETRANSMISSIONS_EXHAUSTED;
         return shutting_down && (!e->errors_known || e->errors == 0) ? CAUSE_GRACEFUL : CAUSE_UNKNOWN;
 }
@@ -71,7 +79,7 @@ static enum cause of_begun(const struct ending *e, bool *ret_certain) {
                 return CAUSE_INIT_TIMEOUT;
         }
 
-        *ret_certain = e->established == 0 && counted >= e->others && e->init_retransmissions == 0;
+        *ret_certain = e->established == 0 && counted >= e->others && e->init_known && e->init_retransmissions == 0;
         if (e->shutdowns == 0)
                 return CAUSE_ABORTED;
         if (e->aborts == 0)

@@ -21,12 +21,14 @@ const char *cause_name(int cause);
 struct ending {
         int state;                      /* enum association_state, as last seen */
         uint32_t init_retransmissions;
+        bool init_known;
         uint32_t errors;                /* retransmissions in a row: over all paths, or of SHUTDOWN */
         uint32_t errors_max;            /* Association.Max.Retrans; 0: not known */
         bool errors_known;
+        bool errors_fresh;              /* as of the last look that showed it */
         uint64_t errors_age_usec;       /* how long before the look in which it is missing */
         uint64_t rto_usec;              /* the least of its paths; 0: not known */
-        unsigned paths_active, paths_troubled;  /* known as active; as inactive or potentially failed */
+        unsigned paths, paths_active, paths_troubled;   /* known as active; as inactive or potentially failed */
         /* Counted in its namespace, see struct evidence. */
         bool counted;
         uint64_t aborts, shutdowns, established, others;

@@ -48,22 +48,14 @@ static int tell(const struct walk *w, struct change *change) {
         return w->handler(change, w->userdata);
 }
 
-static int tell_association(const struct walk *w, enum change_type type, enum certainty certainty,
-                            const struct association *old, const struct association *new) {
-        const struct snapshot_head *head = snapshot_head(w->after);
-        struct change change = {
-                .type = type,
-                .certainty = certainty,
-                .snapshot = new ? w->after : w->before,
-                .association = new ?: old,
-                .old_state = old ? old->state : ASSOCIATION_CLOSED,
-                .new_state = new ? new->state : ASSOCIATION_CLOSED,
-        };
+/* How long the association's state had lasted. */
+static uint64_t state_lasted(const struct walk *w, const struct association *old) {
+        uint64_t now = snapshot_head(w->after)->started_monotonic;
 
-        if (old && FIELD_GIVEN(old, ASSOCIATION_LAST_CHANGE) && head->started_monotonic > old->last_change_monotonic)
-                change.duration_usec = head->started_monotonic - old->last_change_monotonic;
+        if (!old || !FIELD_GIVEN(old, ASSOCIATION_LAST_CHANGE) || now <= old->last_change_monotonic)
+                return 0;
 
-        return tell(w, &change);
+        return now - old->last_change_monotonic;
 }
 
 static int tell_endpoint(const struct walk *w, enum change_type type,
@@ -171,12 +163,14 @@ static struct change change_of(const struct walk *w, enum change_type type,
         };
 }
 
-static int tell_up(const struct walk *w, const struct association *old, const struct association *new) {
-        struct count *count = w->tally ? tally_count(w->tally, new->netns) : NULL;
+static int tell_state(const struct walk *w, enum change_type type, const struct association *old,
+                      const struct association *new, int old_state, int new_state) {
+        struct change c = change_of(w, type, old, new);
 
-        if (count)
-                count_up(count);
-        return tell_association(w, CHANGE_ASSOCIATION_UP, CERTAINTY_HIGH, old, new);
+        c.old_state = old_state;
+        c.new_state = new_state;
+        c.duration_usec = old && old->state == old_state ? state_lasted(w, old) : 0;
+        return tell(w, &c);
 }
 
 static int tell_impaired(const struct walk *w, const struct association *old, const struct association *new) {
@@ -286,19 +280,19 @@ static bool is_restart(const struct association *old, const struct association *
 
 /* `old` is NULL where it is seen for the first time. */
 static int tell_step(const struct walk *w, const struct association *old, const struct association *new) {
-        struct association established = *new;
-        int r;
+        struct count *count = w->tally ? tally_count(w->tally, new->netns) : NULL;
+        int state = old ? old->state : ASSOCIATION_CLOSED, r;
 
+        if (count && state < ASSOCIATION_ESTABLISHED && new->state >= ASSOCIATION_ESTABLISHED)
+                count_up(count);
         if (new->state == ASSOCIATION_ESTABLISHED)
-                return tell_up(w, old, new);
-        if (new->state < ASSOCIATION_ESTABLISHED || (old && old->state >= ASSOCIATION_ESTABLISHED))
-                return tell_association(w, CHANGE_ASSOCIATION_STATE, CERTAINTY_HIGH, old, new);
+                return tell_state(w, CHANGE_ASSOCIATION_UP, old, new, state, ASSOCIATION_ESTABLISHED);
+        if (new->state < ASSOCIATION_ESTABLISHED || state >= ASSOCIATION_ESTABLISHED)
+                return tell_state(w, CHANGE_ASSOCIATION_STATE, old, new, state, new->state);
 
         /* It is ending: there is no way to that but by having been established (RFC 9260 section 4). */
-        established.state = ASSOCIATION_ESTABLISHED;
-        r = tell_up(w, old, &established);
-        FIELD_TAKE_BACK(&established, ASSOCIATION_LAST_CHANGE);
-        return r < 0 ? r : tell_association(w, CHANGE_ASSOCIATION_STATE, CERTAINTY_HIGH, &established, new);
+        r = tell_state(w, CHANGE_ASSOCIATION_UP, old, new, state, ASSOCIATION_ESTABLISHED);
+        return r < 0 ? r : tell_state(w, CHANGE_ASSOCIATION_STATE, old, new, ASSOCIATION_ESTABLISHED, new->state);
 }
 
 static bool same_figures(const struct walk *w, const struct association *old, const struct association *new) {
@@ -322,8 +316,11 @@ static bool same_figures(const struct walk *w, const struct association *old, co
 }
 
 static int tell_kept(const struct walk *w, const struct association *old, const struct association *new) {
+        struct count *count = w->tally && new->unseen > 0 ? tally_count(w->tally, new->netns) : NULL;
         int r = 0;
 
+        if (count)
+                count_unseen(count);
         if (is_restart(old, new)) {
                 struct change c = change_of(w, CHANGE_ASSOCIATION_RESTART, old, new);
 
@@ -338,7 +335,7 @@ static int tell_kept(const struct walk *w, const struct association *old, const 
         if (r >= 0)
                 r = tell_impaired(w, old, new);
         if (r >= 0 && w->figures && old->state == new->state && !same_figures(w, old, new))
-                r = tell_association(w, CHANGE_FIGURES, CERTAINTY_HIGH, old, new);
+                r = tell_state(w, CHANGE_FIGURES, old, new, old->state, new->state);
 
         return r;
 }
@@ -370,30 +367,35 @@ static struct count *count_of(const struct walk *w, const struct association *ol
 static struct ending ending_of(const struct walk *w, const struct association *old, const struct count *count) {
         const struct evidence evidence = count ? count_evidence(count) : (struct evidence) {};
         const struct path *p = snapshot_paths(w->before, old->paths);
-        uint64_t hz = snapshot_head(w->before)->hz, now = snapshot_head(w->after)->started_realtime;
+        uint64_t hz = snapshot_head(w->before)->hz, now = snapshot_head(w->after)->started_realtime,
+                 looked = snapshot_head(w->before)->started_realtime;
         struct ending e = {
                 .state = old->state,
                 .init_retransmissions =
                         FIELD_GIVEN(old, ASSOCIATION_INIT_RETRANSMISSIONS) ? old->init_retransmissions : 0,
+                .init_known = FIELD_GIVEN(old, ASSOCIATION_INIT_RETRANSMISSIONS),
                 .errors_max = FIELD_GIVEN(old, ASSOCIATION_MAX_RETRANSMISSIONS) ? old->max_retransmissions : 0,
                 .counted = evidence.known,
                 .aborts = evidence.aborts,
                 .shutdowns = evidence.shutdowns,
                 .established = evidence.established,
                 .others = evidence.others,
+                .paths = old->paths.count,
         };
 
         if (FIELD_GIVEN(old, ASSOCIATION_OVERALL_ERRORS) && FIELD_GIVEN(old, ASSOCIATION_DIAG_AT)) {
                 e.errors_known = true;
                 e.errors = old->detail.overall_errors;
                 e.errors_age_usec = now > old->detail.diag_at ? now - old->detail.diag_at : 0;
+                e.errors_fresh = old->detail.diag_at >= looked;
         }
         /* T2-shutdown's timeouts count, too. */
         if (old->state > ASSOCIATION_ESTABLISHED && FIELD_GIVEN(old, ASSOCIATION_SHUTDOWN_RETRANSMISSIONS) &&
             old->shutdown_retransmissions > e.errors) {
                 e.errors_known = true;
                 e.errors = old->shutdown_retransmissions;
-                e.errors_age_usec = now - MIN(now, snapshot_head(w->before)->started_realtime);
+                e.errors_age_usec = now - MIN(now, looked);
+                e.errors_fresh = old->unseen == 0;
         }
         for (uint32_t i = 0; i < old->paths.count; i++) {
                 if (FIELD_GIVEN(p + i, PATH_STATE)) {
@@ -411,7 +413,6 @@ static struct ending ending_of(const struct walk *w, const struct association *o
 }
 
 static int tell_down(const struct walk *w, const struct association *old) {
-        const struct snapshot_head *head = snapshot_head(w->after);
         struct count *count = count_of(w, old);
         struct ending ending = ending_of(w, old, count);
         bool certain = false;
@@ -422,10 +423,11 @@ static int tell_down(const struct walk *w, const struct association *old) {
                 .association = old,
                 .old_state = old->state,
                 .new_state = ASSOCIATION_CLOSED,
+                .duration_usec = state_lasted(w, old),
+                .path_old_state = -1,
+                .path_new_state = -1,
         };
 
-        if (FIELD_GIVEN(old, ASSOCIATION_LAST_CHANGE) && head->started_monotonic > old->last_change_monotonic)
-                c.duration_usec = head->started_monotonic - old->last_change_monotonic;
         if (w->tally)
                 c.cause = cause_find(&ending, &certain);
         c.cause_certainty = certain && c.certainty == CERTAINTY_HIGH ? CERTAINTY_HIGH : CERTAINTY_LOW;
@@ -440,7 +442,7 @@ static void count_ends(const struct walk *w) {
                 struct count *count = is_gone(w, i) ? count_of(w, w->old + i) : NULL;
 
                 if (count)
-                        count_down(count, w->old[i].state >= ASSOCIATION_ESTABLISHED);
+                        count_down(count, w->old[i].state >= ASSOCIATION_ESTABLISHED, w->old[i].unseen > 0);
         }
 }
 
@@ -472,6 +474,8 @@ static int find_associations(struct walk *w) {
 
         match_by_id(w);
         r = match_without_id(w);
+        if (r >= 0 && w->tally)
+                r = tally_begin(w->tally, w->before, w->after);
         if (r < 0)
                 return r;
         count_ends(w);
@@ -562,10 +566,6 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
         w.matched = matched = calloc(w.n_new + UINT64_C(1), sizeof(*matched));
         if (!new_of_old || !matched)
                 return -ENOMEM;
-        r = tally ? tally_begin(tally, before, after) : 0;
-        if (r < 0)
-                return r;
-
         r = find_endpoints(&w);
         if (r >= 0)
                 r = find_associations(&w);

@@ -189,8 +189,6 @@ static int scan_directory(struct scan *s, int directory, const struct netns_plac
         if (r < 0)
                 return r;
         n->has_sctp = s->b.head.available;
-        n->begun = t.begun;
-        n->begun_given = t.begun_given;
         lookup_move(&s->lookup, place);
         r = carry_namespace(&t, &s->lookup, options->previous, read);
         if (r >= 0)
@@ -262,7 +260,7 @@ static void compare_sockets(struct scan *s, struct netns_place *place, size_t fi
 }
 
 /* Of a namespace whose tables are not read. */
-static int keep_counters(struct scan *s, const struct netns_place *place, struct netns *n) {
+static int keep_counters(struct scan *s, const struct netns_place *place) {
         const struct snapshot *previous = s->options->previous;
         const struct netns *before = previous ? snapshot_netns(previous, place->netns) : NULL;
         const struct counter *c;
@@ -272,8 +270,6 @@ static int keep_counters(struct scan *s, const struct netns_place *place, struct
         if (!before || !netns_may_be_same(before->generation, place->generation))
                 return 0;
 
-        n->begun = before->begun;
-        n->begun_given = before->begun_given;
         /* Namespaces are read in the order of their numbers, and so their counters stand. */
         c = snapshot_counters(previous);
         high = snapshot_head(previous)->n_counters;
@@ -314,7 +310,7 @@ static int scan_place(struct scan *s, struct netns_place *place) {
         if (is_empty(s, place)) {
                 n.idle = 1;
                 n.has_sctp = 1;
-                r = keep_counters(s, place, &n);
+                r = keep_counters(s, place);
                 if (r < 0)
                         return r;
         } else {

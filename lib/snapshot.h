@@ -43,8 +43,7 @@ struct netns {
         uint8_t has_sctp;               /* tables are there */
         uint8_t own;                    /* the daemon's */
         uint8_t idle;                   /* it has no SCTP socket and had no association: its tables were not read */
-        uint8_t begun_given;
-        uint64_t begun;                 /* associations established so far, by the counters as of before the tables */
+        uint8_t reserved;
         char name[64];                  /* that ip-netns(8) knows; escaped, as is all text here; "" if none */
         char container[64];             /* name, or short id, of the container that it is of */
         char error[96];                 /* why it could not be looked into; "" if it could */

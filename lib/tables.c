@@ -392,25 +392,6 @@ static void withdraw(struct tables *t, const struct share *share, size_t n_count
                 forget_since(b, share, i);
 }
 
-/* Quietly: at its proper place the table is read again, and what is wrong with it is said. */
-static void read_begun(struct tables *t) {
-        _cleanup_(builder_done) struct builder b = {};
-        _cleanup_free_ char *text = NULL;
-        unsigned found = 0;
-        size_t length;
-
-        t->begun = 0;
-        if (tables_read_text(t->directory, source_name(SOURCE_SNMP), &text, &length) >= 0 &&
-            proc_read_snmp(&b, t->netns, text, length) >= 0)
-                for (size_t i = 0; i < b.n_counters; i++)
-                        if (strcmp(b.counters[i].name, "SctpActiveEstabs") == 0 ||
-                            strcmp(b.counters[i].name, "SctpPassiveEstabs") == 0) {
-                                t->begun += (uint64_t) b.counters[i].value;
-                                found++;
-                        }
-        t->begun_given = found == 2;
-}
-
 int tables_read(struct tables *t, unsigned *ret_read) {
         size_t n_counters = t->builder->n_counters;
         unsigned read = 0;
@@ -421,10 +402,10 @@ int tables_read(struct tables *t, unsigned *ret_read) {
         t->first_association = t->builder->n_associations;
         remember(t->builder, &share);
 
-        read_begun(t);
         r = read_source(t, SOURCE_EPS, &read, read_eps);
         if (r >= 0)
                 r = read_associations(t, &read);
+        /* After the tables, so that it has counted whatever they have shown: lib/tally.h. */
         if (r >= 0)
                 r = read_source(t, SOURCE_SNMP, &read, read_snmp);
         if (r < 0) {

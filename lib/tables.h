@@ -20,9 +20,6 @@ struct tables {
          * another configuration. */
         bool anew;
         unsigned reads_max;
-        /* Associations established so far: read before the other tables, so that those counted can be in them. */
-        uint64_t begun;
-        bool begun_given;
         size_t first_endpoint, first_association;       /* of this namespace in the builder; they go on to its end */
         struct proc_remaddr *remaddr;
         size_t n_remaddr;

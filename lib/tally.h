@@ -16,6 +16,10 @@
  * SctpAborteds when it ends by an ABORT of either side, or because the peer does not answer any more. That nobody
  * answers INIT is not counted. */
 
+/* What is counted and still lives is shown by the tables within so many looks: the counters are read after the
+ * tables, which then miss a new row for two looks at most. */
+#define TALLY_LOOKS 3u
+
 struct tally;
 
 int tally_new(struct tally **ret);
@@ -34,8 +38,12 @@ struct count *tally_count(struct tally *t, uint64_t netns);
 /* An association is told of as established. */
 void count_up(struct count *c);
 
-/* One is told of as gone; `established`: it had been. */
-void count_down(struct count *c, bool established);
+/* One is in the snapshot that neither the tables nor sock_diag have shown: it may have ended. */
+void count_unseen(struct count *c);
+
+/* One is told of as gone. `established`: it had been; `unseen`: it had been kept so, and may have been counted long
+ * ago. */
+void count_down(struct count *c, bool established, bool unseen);
 
 /* What speaks for the ends that were told of in this look. */
 struct evidence {
@@ -49,6 +57,7 @@ struct evidence count_evidence(const struct count *c);
 void count_cause(struct count *c, enum cause cause);
 
 /* Associations that no look has shown, of which this has not said so yet: so many were established, and so many ended
- * without having been. In the long run these and what was told of are all that there was; for a look or two it may be
- * less, as what is counted may yet be seen. Call it once a look. */
+ * without having been. It is never more than there were, and once it has been calm for TALLY_LOOKS looks the
+ * established are just those that were not told of; of the failed it may be less for good, where others were told of
+ * as gone whose end may or may not have been counted. Call it once a look. */
 void count_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed);
