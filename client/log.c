@@ -300,8 +300,7 @@ static int print(struct log *l, json_t *change) {
         if (l->writer)
                 return writer_object(l->writer, change);
 
-        line = json_object_get(change, "type") ? story_text(change) :
-                plain_format("%s %s", member_string(change, "at"), member_string(change, "message"));
+        line = story_text(change);
         if (!line)
                 return -ENOMEM;
         writer_style(l->options, line, strlen(line), story_style(change));

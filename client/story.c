@@ -6,6 +6,7 @@
 #include "plain.h"
 #include "story.h"
 #include "text.h"
+#include "when.h"
 
 static bool is_type(json_t *change, const char *type) {
         return strcmp(member_string(change, "type"), type) == 0;
@@ -24,6 +25,10 @@ static void put_step(FILE *f, json_t *change, const char *before, const char *af
 
         if (*old || *new)
                 fprintf(f, " %s -> %s", *old ? old : "unknown", *new ? new : "unknown");
+}
+
+static void put_primary(FILE *f, const char *old, const char *new) {
+        fprintf(f, " primary %s -> %s", *old ? old : "none", *new ? new : "none");
 }
 
 /* In plain words, with the interface's own where it is not the same. */
@@ -45,13 +50,16 @@ static void put_cause(FILE *f, json_t *change) {
 }
 
 static void put_place(FILE *f, json_t *change, json_t *thing) {
-        json_t *owner = json_array_get(json_object_get(thing, "owners"), 0);
+        json_t *owners = json_object_get(thing, "owners"), *owner = json_array_get(owners, 0);
         const char *container = member_string(thing ?: change, "container"),
-                   *name = member_string(thing ?: change, "netnsName");
+                   *name = member_string(thing ?: change, "netnsName"), *command = member_string(owner, "command");
 
         if (owner)
-                fprintf(f, "; %s[%" JSON_INTEGER_FORMAT "]", member_string(owner, "command"), member_int(owner, "pid"));
-        else if (*container || *name)
+                fprintf(f, *command ? "; %s[%" JSON_INTEGER_FORMAT "]" : "; process%s %" JSON_INTEGER_FORMAT, command,
+                        member_int(owner, "pid"));
+        if (json_array_size(owners) > 1)
+                fprintf(f, " and %zu more", json_array_size(owners) - 1);
+        if (!owner && (*container || *name))
                 fputs(";", f);
         if (*container)
                 fprintf(f, " in container %s", container);
@@ -80,9 +88,16 @@ static int put_ends(FILE *f, json_t *association, json_t *endpoint) {
 static int put_story(FILE *f, json_t *change) {
         json_t *association = json_object_get(change, "association"), *endpoint = json_object_get(change, "endpoint"),
                *duration = json_object_get(change, "durationMs");
-        char span[TEXT_SPAN_MAX];
+        const char *at = member_string(change, "at"), *type = member_string(change, "type");
+        char span[TEXT_SPAN_MAX], when[WHEN_TEXT_MAX];
+        uint64_t usec;
 
-        fprintf(f, "%s %s", member_string(change, "at"), member_string(change, "type"));
+        fputs(text_to_time(at, &usec) < 0 ? at : when_text(usec, when), f);
+        if (!*type) {
+                fprintf(f, " %s", member_string(change, "message"));
+                return 0;
+        }
+        fprintf(f, " %s", type);
         if ((association || endpoint) && put_ends(f, association, endpoint) < 0)
                 return -ENOMEM;
 
@@ -92,8 +107,7 @@ static int put_story(FILE *f, json_t *change) {
         if (is_type(change, "path_state"))
                 put_step(f, change, "oldPathState", "newPathState");
         if (is_type(change, "primary_changed"))
-                fprintf(f, " primary %s -> %s", member_string(change, "oldPrimaryAddress"),
-                        member_string(association, "primaryAddress"));
+                put_primary(f, member_string(change, "oldPrimaryAddress"), member_string(association, "primaryAddress"));
         if (json_object_get(change, "reasons")) {
                 fputs(is_type(change, "recovered") ? " was " : " ", f);
                 put_names(f, json_object_get(change, "reasons"));
@@ -102,8 +116,9 @@ static int put_story(FILE *f, json_t *change) {
                 fprintf(f, " between two looks: %" JSON_INTEGER_FORMAT " established and ended, %" JSON_INTEGER_FORMAT
                         " never came about", member_int(change, "established"), member_int(change, "failed"));
         if (duration)
-                fprintf(f, " after %s", text_span((uint64_t) MAX(json_integer_value(duration), 0) * USEC_PER_MSEC, span));
-        if (strcmp(member_string(change, "certainty"), "low") == 0 && association)
+                fprintf(f, " %s %s", is_type(change, "recovered") ? "for" : "after",
+                        text_span((uint64_t) MAX(json_integer_value(duration), 0) * USEC_PER_MSEC, span));
+        if (strcmp(member_string(change, "certainty"), "low") == 0)
                 fputs(" (not certain)", f);
         put_cause(f, change);
         put_place(f, change, association ?: endpoint);
@@ -127,11 +142,14 @@ char *story_text(json_t *change) {
 
 enum style story_style(json_t *change) {
         const char *state = member_string(change, "newPathState"), *cause = member_string(change, "cause");
+        /* A regular end was under way. */
+        bool ending = strncmp(member_string(change, "oldState"), "shutdown_", strlen("shutdown_")) == 0 &&
+                (!*cause || strcmp(cause, "unknown") == 0);
 
         if (is_type(change, "impaired") || is_type(change, "association_restart") ||
             (is_type(change, "path_state") && (strcmp(state, "inactive") == 0 || strcmp(state, "pf") == 0)))
                 return STYLE_WARNING;
-        if (is_type(change, "association_down") && strcmp(cause, "graceful") != 0)
+        if (is_type(change, "association_down") && strcmp(cause, "graceful") != 0 && !ending)
                 return STYLE_TROUBLE;
 
         return STYLE_PLAIN;

@@ -14,6 +14,7 @@
 #include "text.h"
 #include "view.h"
 #include "watch.h"
+#include "when.h"
 #include "writer.h"
 
 #define RETRY_USEC (1 * USEC_PER_SEC)
@@ -157,12 +158,21 @@ static void say_absence(struct watch *w, json_t *parameters) {
         }
 }
 
-/* What was asked for and is not there any more. */
+/* What was asked for and is not there any more: a daemon that was started anew knows of nothing before. */
 static void say_horizon(struct watch *w, json_t *parameters) {
         const char *since = member_string(parameters, "historySince");
+        char text[WHEN_TEXT_MAX];
+        uint64_t usec;
 
-        if (*since && w->since[0] && strcmp(since, w->since) > 0 && !w->was_ready)
-                say("sctpmond knows what changed since %s only. What was before: sctpctl log", since);
+        if (w->view || !w->since[0] || strcmp(since, w->since) <= 0 || text_to_time(since, &usec) < 0)
+                return;
+        say("sctpmond knows what changed from %s on. What was before: sctpctl log", when_text(usec, text));
+}
+
+/* Where nothing has been told yet, a new connection goes on from here. */
+static void remember_begin(struct watch *w, json_t *scan) {
+        if (!w->view && !w->since[0])
+                snprintf(w->since, sizeof(w->since), "%s", member_string(scan, "startedAt"));
 }
 
 static int handle(struct watch *w, json_t *parameters) {
@@ -174,6 +184,7 @@ static int handle(struct watch *w, json_t *parameters) {
         if (json_is_true(json_object_get(parameters, "ready"))) {
                 say_absence(w, parameters);
                 say_horizon(w, parameters);
+                remember_begin(w, scan);
                 w->ready = w->was_ready = true;
                 w->patience = UINT64_MAX;
                 if (w->view)

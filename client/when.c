@@ -10,6 +10,18 @@
 #include "text.h"
 #include "when.h"
 
+const char *when_text(uint64_t realtime_usec, char buffer[static WHEN_TEXT_MAX]) {
+        time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
+        struct tm tm;
+        size_t n;
+
+        if (!localtime_r(&seconds, &tm))
+                return text_time(realtime_usec, buffer);
+        n = strftime(buffer, WHEN_TEXT_MAX, "%Y-%m-%d %H:%M:%S", &tm);
+        snprintf(buffer + n, WHEN_TEXT_MAX - n, ".%03u", (unsigned) (realtime_usec % USEC_PER_SEC / USEC_PER_MSEC));
+        return buffer;
+}
+
 static int before(uint64_t now, const char *span, size_t length, uint64_t *ret) {
         _cleanup_free_ char *text = strndup(span, length);
         uint64_t usec;
@@ -67,6 +79,7 @@ static int by_clock(const char *text, uint64_t now, uint64_t *ret) {
                 uint64_t fraction;
                 const char *rest;
                 struct tm tm;
+                int day;
 
                 if (!localtime_r(&seconds, &tm))
                         return -ERANGE;
@@ -75,8 +88,10 @@ static int by_clock(const char *text, uint64_t now, uint64_t *ret) {
                 if (!rest || take_fraction(rest, &fraction) < 0 || (*rest && !strstr(formats[i], "%S")))
                         continue;
                 tm.tm_isdst = -1;
+                day = tm.tm_mday;
                 seconds = mktime(&tm);
-                if (seconds < 0)
+                /* There is no 31st of February. */
+                if (seconds < 0 || tm.tm_mday != day)
                         return -ERANGE;
                 *ret = (uint64_t) seconds * USEC_PER_SEC + fraction;
                 return 0;

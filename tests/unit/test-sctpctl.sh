@@ -14,7 +14,7 @@ scratch=$(mktemp -d) || exit 99
 daemon=
 trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$scratch"' EXIT
 
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 TZ=UTC
 unset NO_COLOR COLUMNS PAGER SCTPCTL_PAGER SCTPMON_SOCKET
 n=0
 
