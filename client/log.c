@@ -54,7 +54,8 @@ static const struct kind {
 /* libsystemd is loaded by this verb alone: for the others that would take longer than what they do. */
 #define FUNCTIONS(_) _(open) _(open_directory) _(close) _(add_match) _(seek_head) _(seek_tail) _(seek_realtime_usec) \
                      _(next) _(previous) _(get_data) _(restart_data) _(enumerate_data) _(get_realtime_usec) _(wait) \
-                     _(query_unique) _(enumerate_unique) _(restart_unique) _(flush_matches) _(get_fd)
+                     _(query_unique) _(enumerate_unique) _(restart_unique) _(flush_matches) _(get_fd) \
+                     _(get_cursor) _(seek_cursor) _(has_runtime_files) _(has_persistent_files)
 #define DECLARE(name) typeof(sd_journal_##name) *name;
 static struct {
         FUNCTIONS(DECLARE)
@@ -81,6 +82,12 @@ struct log {
         uint64_t found;
 };
 
+static bool json_is_utf8(const char *text, size_t length) {
+        _cleanup_(json_decref_p) json_t *s = json_stringn(text, length);
+
+        return s;
+}
+
 /* Fields of the entry at hand. A field's value, as text; NULL if it has none. Malloc'ed. */
 static char *field(const struct log *l, const char *name) {
         const void *data;
@@ -88,7 +95,12 @@ static char *field(const struct log *l, const char *name) {
 
         if (sd.get_data(l->journal, name, &data, &length) < 0 || length < skip)
                 return NULL;
-        return text_escape((const char *) data + skip, length - skip);
+        data = (const char *) data + skip;
+        length -= skip;
+        /* As the daemon wrote it, so that it is the same everywhere; who prints it for a person escapes it. */
+        if (!memchr(data, '\0', length) && json_is_utf8(data, length))
+                return strndup(data, length);
+        return text_escape(data, length);
 }
 
 static int set_text(const struct log *l, json_t *object, const char *member, const char *name) {
@@ -285,8 +297,11 @@ static int take(struct log *l, json_t **ret) {
         /* What is no change is for a person. */
         if (l->writer && !json_object_get(change, "type"))
                 return 0;
-        if (text_to_time(member_string(change, "at"), &at) < 0 || (o->since > 0 && at < o->since) ||
-            (o->until > 0 && at >= o->until) || !is_asked_for(l, change))
+        if (text_to_time(member_string(change, "at"), &at) < 0 || !is_asked_for(l, change))
+                return 0;
+        /* It is told to the millisecond. */
+        if ((o->since > 0 && at < o->since / USEC_PER_MSEC * USEC_PER_MSEC) ||
+            (o->until > 0 && at >= o->until / USEC_PER_MSEC * USEC_PER_MSEC))
                 return 0;
 
         l->found++;
@@ -308,21 +323,38 @@ static int print(struct log *l, json_t *change) {
         return ferror(stdout) ? -EPIPE : 0;
 }
 
-/* The last so many, in their order. */
+/* The last so many, in their order. From then on it stands behind the newest entry of all. */
 static int print_last(struct log *l, unsigned n) {
         _cleanup_(json_decref_p) json_t *last = json_array();
+        uint64_t since = l->options->since, written;
+        _cleanup_free_ char *newest = NULL;
         json_t *change;
         int r;
 
         r = sd.seek_tail(l->journal);
-        while (r >= 0 && json_array_size(last) < n && (r = sd.previous(l->journal)) > 0) {
+        if (r >= 0)
+                r = sd.previous(l->journal);
+        if (r == 0)
+                return sd.seek_head(l->journal);
+        if (r > 0)
+                r = sd.get_cursor(l->journal, &newest);
+        while (r >= 0 && json_array_size(last) < n) {
+                if (since > SLACK_USEC && sd.get_realtime_usec(l->journal, &written) >= 0 &&
+                    written < since - SLACK_USEC)
+                        break;
                 r = take(l, &change);
                 if (r > 0)
                         r = json_array_append_new(last, change);
+                if (r >= 0)
+                        r = sd.previous(l->journal);
+                if (r == 0)
+                        break;
         }
         for (size_t i = json_array_size(last); r >= 0 && i-- > 0;)
                 r = print(l, json_array_get(last, i));
-        return r;
+        if (r >= 0)
+                r = sd.seek_cursor(l->journal, newest);
+        return r < 0 ? r : sd.next(l->journal);
 }
 
 /* From where it stands. */
@@ -359,12 +391,8 @@ static int print_all(struct log *l, unsigned lines) {
 }
 
 static int follow(struct log *l) {
-        int r;
+        int r = 0;
 
-        /* To behind the last one, wherever printing ended. */
-        r = sd.seek_tail(l->journal);
-        if (r >= 0)
-                r = sd.previous(l->journal);
         while (r >= 0) {
                 struct pollfd reader = { .fd = STDOUT_FILENO };
 
@@ -472,9 +500,10 @@ static enum code end(const struct log *l, int r) {
                 say("The journal cannot be read: %s", strerror(-r));
                 return CODE_FAILED;
         }
-        if (l->found == 0 && geteuid() != 0 && !o->directory)
-                say("Nothing found. The journal of the system is for root, and for members of systemd-journal.");
-        return l->found == 0 && (options_filtered(o) || o->since > 0 || o->until > 0) ? CODE_NOT_THERE : CODE_DONE;
+        if (l->found > 0 || !(options_filtered(o) || o->since > 0 || o->until > 0))
+                return CODE_DONE;
+        say("No change matches.");
+        return CODE_NOT_THERE;
 }
 
 static int resolve_netns(struct log *l) {
@@ -508,6 +537,12 @@ enum code verb_log(const struct options *o) {
                 sd.open(&l.journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
         if (r < 0) {
                 say("The journal%s%s cannot be opened: %s", o->directory ? " in " : "", o->directory ?: "", strerror(-r));
+                return CODE_FAILED;
+        }
+        if (!o->directory && sd.has_runtime_files(l.journal) <= 0 && sd.has_persistent_files(l.journal) <= 0) {
+                say("There is no journal of the system that may be read: that is for root, and for members of the group "
+                    "systemd-journal.");
+                sd.close(l.journal);
                 return CODE_FAILED;
         }
         /* From now on it is watched for what is added. */

@@ -312,6 +312,15 @@ static bool is_text(const char *value) {
         return text;
 }
 
+/* How many before the last one, or its id. */
+static bool is_boot(const char *value) {
+        size_t sign = value[0] == '-', n = strlen(value);
+
+        if (n == 32)
+                return strspn(value, "0123456789abcdef") == n;
+        return n > sign && n - sign < 6 && strspn(value + sign, "0123456789") == n - sign;
+}
+
 /* -EINVAL: the value is none of those `*ret_allowed` tells */
 static int parse_option(struct arguments *a, enum option_id id, const char *value, const char **ret_allowed) {
         struct options *o = a->options;
@@ -384,8 +393,9 @@ static int parse_option(struct arguments *a, enum option_id id, const char *valu
                         -EINVAL : 0;
 
         case OPTION_BOOT:
+                *ret_allowed = "0, -1, … or the 32 digits of a boot's id";
                 o->boot = value ?: "0";
-                return strlen(o->boot) > 0 && strlen(o->boot) <= 32 ? 0 : -EINVAL;
+                return is_boot(o->boot) ? 0 : -EINVAL;
 
         case OPTION_FOLLOW:
                 o->follow = true;
