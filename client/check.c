@@ -20,15 +20,17 @@ struct survey {
         unsigned associations, established, impaired, paths, active, least_active;
         json_int_t srtt, errors;        /* the greatest; -1: not known */
         bool stale;
-        json_int_t age_ms;
 };
 
 static enum code report(enum outcome outcome, const char *text, const char *figures) {
         static const char *const names[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
-        _cleanup_free_ char *line = plain_format("SCTP %s - %s%s%s", names[outcome], text, *figures ? " | " : "", figures);
+        _cleanup_free_ char *words = plain_format("%s", text);
 
-        printf("%s\n", line ?: "SCTP UNKNOWN - out of memory");
-        return (enum code) (line ? outcome : OUTCOME_UNKNOWN);
+        /* Figures begin with the first bar. */
+        for (char *bar = words; bar && (bar = strchr(bar, '|'));)
+                *bar = '/';
+        printf("SCTP %s - %s%s%s\n", names[outcome], words ?: "out of memory", *figures ? " | " : "", figures);
+        return (enum code) outcome;
 }
 
 static void count(struct survey *s, json_t *a) {
@@ -54,6 +56,18 @@ static void count(struct survey *s, json_t *a) {
         s->paths += (unsigned) i;
 }
 
+static char *refusal(const struct options *o, const struct varlink_reply *reply) {
+        const char *error = strrchr(reply->error, '.') ?: reply->error, *reason = member_string(reply->parameters, "reason");
+
+        if (strcmp(error, ".SctpNotAvailable") == 0)
+                return plain_format("SCTP is not available: %s", reason);
+        if (strcmp(error, ".NamespaceNotFound") == 0)
+                return plain_format("there is no network namespace %s", o->netns ?: "");
+        if (strcmp(member_string(reply->parameters, "parameter"), "filter.peerName") == 0)
+                return plain_format("sctpmond knows no peer of the name %s", member_string(o->filter, "peerName"));
+        return plain_format("sctpmond says %s%s%s", error + (*error == '.'), *reason ? ": " : "", reason);
+}
+
 /* NULL: all went well; else why not, in words; malloc'ed. */
 static char *ask(const struct options *o, struct survey *s) {
         _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
@@ -72,18 +86,13 @@ static char *ask(const struct options *o, struct survey *s) {
                 r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
                 if (r < 0)
                         break;
-                if (reply.error) {
-                        const char *reason = member_string(reply.parameters, "reason"), *name = strrchr(reply.error, '.');
-
-                        return plain_format("%s%s%s", name ? name + 1 : reply.error, *reason ? ": " : "", reason);
-                }
+                if (reply.error)
+                        return refusal(o, &reply);
                 if (json_is_object(json_object_get(reply.parameters, "association")))
                         count(s, json_object_get(reply.parameters, "association"));
                 scan = json_object_get(reply.parameters, "scan");
-                if (scan) {
+                if (scan)
                         s->stale = json_is_true(json_object_get(scan, "stale"));
-                        s->age_ms = member_int(scan, "ageMs");
-                }
                 if (!reply.continues)
                         return NULL;
         }

@@ -612,6 +612,14 @@ static enum code run(struct options *o, int argc, char **argv) {
         return verb->run(o);
 }
 
+/* Whether that is the verb, where options were too wrong to tell it. */
+static bool is_check(int argc, char **argv) {
+        for (int i = 1; i < argc; i++)
+                if (argv[i][0] != '-')
+                        return strcmp(argv[i], "check") == 0;
+        return false;
+}
+
 int main(int argc, char **argv) {
         struct options o = {
                 .legend = true,
@@ -630,7 +638,7 @@ int main(int argc, char **argv) {
 
         code = run(&o, argc, argv);
         /* 2 would be an alarm. */
-        if (code == CODE_USAGE && argc > 1 && strcmp(argv[1], "check") == 0) {
+        if (code == CODE_USAGE && is_check(argc, argv)) {
                 printf("SCTP UNKNOWN - wrong options\n");
                 code = CODE_CHECK_UNKNOWN;
         }
