@@ -59,15 +59,17 @@ void carry_answer(struct builder *b, struct association *a, const struct diag_as
 
 static void carry_path(const struct tables *t, struct association *a, struct path *path, const struct path *p) {
         const struct snapshot_head *head = &t->builder->head;
-        bool known = FIELD_GIVEN(p, PATH_STATE) && FIELD_GIVEN(path, PATH_STATE);
+        int before = path_last_state(p), now = path_last_state(path);
 
         if (!t->anew) {
                 path->detail = p->detail;
                 path->given[1] = p->given[1];
         }
-        if (known && p->state == PATH_ACTIVE && path->state != PATH_ACTIVE)
+        if (before == PATH_ACTIVE && now >= 0 && now != PATH_ACTIVE)
                 a->flaps++;
-        if (known && p->state == path->state) {
+        path->last_state = (uint8_t) ((now >= 0 ? now : before) + 1);
+        /* A row that is missing for once is no other state. */
+        if (!FIELD_GIVEN(path, PATH_STATE) || path->state == (FIELD_GIVEN(p, PATH_STATE) ? p->state : before)) {
                 path->state_since = p->state_since;
                 path->state_since_monotonic = p->state_since_monotonic;
         } else {
@@ -80,6 +82,7 @@ static void carry_path(const struct tables *t, struct association *a, struct pat
 static void begin_path(const struct snapshot_head *head, struct path *path) {
         path->state_since = head->started_realtime;
         path->state_since_monotonic = head->started_monotonic;
+        path->last_state = (uint8_t) (path_last_state(path) + 1);
         path->heartbeat_missing = !path->heartbeat_pending;
 }
 
@@ -118,6 +121,9 @@ static void carry(struct tables *t, struct association *a, const struct snapshot
         a->last_change = p->last_change;
         a->last_change_monotonic = p->last_change_monotonic;
         a->flaps = p->flaps;
+        a->last_impaired = p->last_impaired;
+        a->judged = p->judged;
+        a->impaired_since_monotonic = p->impaired_since_monotonic;
         a->given[0] |= p->given[0] & handed_on;
         if (!t->anew) {
                 a->detail = p->detail;

@@ -175,24 +175,24 @@ static int tell_state(const struct walk *w, enum change_type type, const struct 
 
 static int tell_impaired(const struct walk *w, const struct association *old, const struct association *new) {
         struct change c = change_of(w, CHANGE_IMPAIRED, old, new);
-        const struct path *p;
+        uint64_t now = snapshot_head(w->after)->started_monotonic;
+        bool established = old && old->state == ASSOCIATION_ESTABLISHED;
+        uint8_t reasons = 0;
 
-        if (!new->impairment_known)
+        if (established)
+                reasons = old->impairment_known ? old->impaired : old->last_impaired;
+        if (!new->impairment_known || new->impaired == reasons)
                 return 0;
-        /* Of one that was established and could not be judged it is not known whether this is new. */
-        if (old && !old->impairment_known && old->state == ASSOCIATION_ESTABLISHED)
-                return 0;
-        if (new->impaired == (old ? old->impaired : 0))
+        /* Of one that was established and could never be judged it is not known whether this is new. */
+        if (established && !old->impairment_known && !old->judged)
                 return 0;
 
         c.reasons = new->impaired;
         if (!new->impaired) {
                 c.type = CHANGE_RECOVERED;
-                c.reasons = old->impaired;
-                p = snapshot_paths(w->before, old->paths);
-                for (uint32_t i = 0; i < old->paths.count; i++)
-                        if (FIELD_GIVEN(p + i, PATH_STATE) && p[i].state != PATH_ACTIVE)
-                                c.duration_usec = MAX(c.duration_usec, path_lasted(w, old, p + i));
+                c.reasons = reasons;
+                if (old->impaired_since_monotonic > 0 && now > old->impaired_since_monotonic)
+                        c.duration_usec = now - old->impaired_since_monotonic;
         }
         return tell(w, &c);
 }
@@ -202,11 +202,9 @@ static int tell_path(const struct walk *w, enum change_type type, const struct a
         struct change c = change_of(w, type, old, new);
 
         c.path = after ?: before;
-        if (before && FIELD_GIVEN(before, PATH_STATE))
-                c.path_old_state = before->state;
-        if (after && FIELD_GIVEN(after, PATH_STATE))
-                c.path_new_state = after->state;
-        if (before)
+        c.path_old_state = before ? path_last_state(before) : -1;
+        c.path_new_state = after ? path_last_state(after) : -1;
+        if (before && FIELD_GIVEN(before, PATH_STATE) && before->state == c.path_old_state)
                 c.duration_usec = path_lasted(w, old, before);
         return tell(w, &c);
 }
@@ -226,7 +224,8 @@ static const struct path *find_path(const struct path *paths, uint32_t n, const 
         return NULL;
 }
 
-/* While an association is set up its paths are only being found out. */
+/* While an association is set up its paths are only being found out. A state that a look did not give, or that is
+ * unknown for the moment, is none: the last one that was goes on. */
 static int tell_paths(const struct walk *w, const struct association *old, const struct association *new) {
         const struct path *p = snapshot_paths(w->before, old->paths), *q = snapshot_paths(w->after, new->paths);
         uint32_t cursor = 0;
@@ -239,8 +238,8 @@ static int tell_paths(const struct walk *w, const struct association *old, const
 
                 if (!before)
                         r = tell_path(w, CHANGE_PATH_ADDED, old, new, NULL, q + i);
-                else if (FIELD_GIVEN(before, PATH_STATE) && FIELD_GIVEN(q + i, PATH_STATE) &&
-                         before->state != q[i].state)
+                else if (path_last_state(before) >= 0 && path_last_state(q + i) >= 0 &&
+                         path_last_state(before) != path_last_state(q + i))
                         r = tell_path(w, CHANGE_PATH_STATE, old, new, before, q + i);
         }
         for (uint32_t i = cursor = 0; r >= 0 && i < old->paths.count; i++)
@@ -250,8 +249,7 @@ static int tell_paths(const struct walk *w, const struct association *old, const
                         c.snapshot = w->before;
                         c.association = old;
                         c.path = p + i;
-                        if (FIELD_GIVEN(p + i, PATH_STATE))
-                                c.path_old_state = p[i].state;
+                        c.path_old_state = path_last_state(p + i);
                         r = tell(w, &c);
                 }
 

@@ -10,12 +10,12 @@
  *
  * `begun_told` is what there was before the first look, those told of as established and the unobserved. Tables are
  * read before the counters, so that all told of is counted. What was counted TALLY_LOOKS looks ago and still lives has
- * been shown since: by how much `begun` of then exceeds `begun_told` of now, so many have come and gone. It may be more,
- * where those told of have begun since; when it is calm it is just that.
+ * been shown since: by how much `begun` of then exceeds `begun_told` of now, so many have come and gone. They may be
+ * more, where some of those told of have begun since; when it is calm they are just these.
  *
  * `ended_told` likewise is what there was, ends told of, the unobserved established, and the unobserved failed. The
- * last are what `ended` of then exceeds the rest by, less all whose end may be told of yet: rows that were not seen, and
- * all that is counted as established and not told of. */
+ * last are what `ended` of then exceeds the rest by, less all whose end may be told of yet: rows that were not seen,
+ * and all that is counted as established and not told of. */
 struct count {
         uint64_t netns, generation;
         bool known;                     /* there is a measure */
@@ -235,7 +235,7 @@ void count_cause(struct count *c, enum cause cause) {
                 c->aborts_told++;
 }
 
-/* How many of the ends told of can have been counted. Of those not established the ones that nobody answered are not. */
+/* How many of the ends told of can have been counted. Those that nobody answered are not. */
 static uint64_t ends_counted(const struct count *c) {
         uint64_t counted = c->all_aborts + c->all_shutdowns, seen = c->others - c->lost;
 

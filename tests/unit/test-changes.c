@@ -142,9 +142,12 @@ struct sketch {
         struct {
                 uint8_t address;
                 int state;                      /* -1: not known */
+                int last;                       /* then: what it had been, and one more */
         } paths[4];
         uint8_t impaired;
         bool judged;
+        uint8_t last_impaired;                  /* where it is not judged */
+        bool at_start;                          /* it was there when the daemon began */
 };
 
 static struct snapshot *drawn(unsigned at, const struct sketch *d) {
@@ -166,7 +169,10 @@ static struct snapshot *drawn(unsigned at, const struct sketch *d) {
         a->local_port = 1000;
         FIELD_GIVE(a, ASSOCIATION_ID);
         FIELD_GIVE(a, ASSOCIATION_STATE);
-        FIELD_GIVE(a, ASSOCIATION_LAST_CHANGE);
+        if (!d->at_start)
+                FIELD_GIVE(a, ASSOCIATION_LAST_CHANGE);
+        else
+                a->observed_since = 1001 * USEC_PER_SEC;
         if (d->local_tag) {
                 a->detail.local_tag = d->local_tag;
                 a->detail.peer_tag = d->peer_tag;
@@ -175,12 +181,17 @@ static struct snapshot *drawn(unsigned at, const struct sketch *d) {
         }
         a->impaired = d->impaired;
         a->impairment_known = d->judged;
+        a->last_impaired = d->judged ? d->impaired : d->last_impaired;
+        a->judged = d->judged || d->last_impaired;
+        a->impaired_since_monotonic = a->last_impaired && !d->at_start ? 2 * USEC_PER_SEC : 0;
         for (unsigned i = 0; i < d->n; i++) {
                 struct path *path;
 
                 assert_int_equal(builder_add_path(&b, &path), 0);
                 path->address = (struct address) { .family = 2, .primary = i == 0, .bytes = { 10, 0, 0, d->paths[i].address } };
+                path->state_since = 1001 * USEC_PER_SEC;
                 path->state_since_monotonic = 1 * USEC_PER_SEC;
+                path->last_state = (uint8_t) d->paths[i].last;
                 if (d->paths[i].state >= 0) {
                         path->state = (int8_t) d->paths[i].state;
                         FIELD_GIVE(path, PATH_STATE);
@@ -231,7 +242,10 @@ static void test_paths(void **state) {
         assert_drawn(two, SKETCH(.n = 2, .paths = { { 1, PATH_ACTIVE }, { 2, PATH_INACTIVE } }, .judged = true, .impaired = 1),
                      "path_state 10.0.0.2 active>inactive 0 4s\nimpaired  ->- 1 0s\n");
         assert_drawn(SKETCH(.n = 2, .paths = { { 1, PATH_ACTIVE }, { 2, PATH_INACTIVE } }, .judged = true, .impaired = 1), two,
-                     "path_state 10.0.0.2 inactive>active 0 4s\nrecovered  ->- 1 4s\n");
+                     "path_state 10.0.0.2 inactive>active 0 4s\nrecovered  ->- 1 3s\n");
+        /* Nobody saw it begin. */
+        assert_drawn(SKETCH(.n = 2, .paths = { { 1, PATH_ACTIVE }, { 2, PATH_INACTIVE } }, .judged = true, .impaired = 1,
+                            .at_start = true), two, "path_state 10.0.0.2 inactive>active 0 0s\nrecovered  ->- 1 0s\n");
         /* Impaired for other reasons. */
         assert_drawn(SKETCH(.n = 1, .paths = { { 1, PATH_PF } }, .judged = true, .impaired = 2),
                      SKETCH(.n = 1, .paths = { { 1, PATH_INACTIVE } }, .judged = true, .impaired = 9),
@@ -247,6 +261,24 @@ static void test_paths(void **state) {
         assert_drawn(two, SKETCH(.n = 2, .paths = { { 1, -1 }, { 2, -1 } }), "");
         assert_drawn(SKETCH(.n = 2, .paths = { { 1, -1 }, { 2, -1 } }),
                      SKETCH(.n = 2, .paths = { { 1, 2 }, { 2, PATH_INACTIVE } }, .judged = true, .impaired = 1), "");
+        /* But what is known of before then is told when the next look knows of it. */
+        assert_drawn(SKETCH(.n = 2, .paths = { { 1, -1, PATH_ACTIVE + 1 }, { 2, -1, PATH_INACTIVE + 1 } }, .last_impaired = 1), two,
+                     "path_state 10.0.0.2 inactive>active 0 0s\nrecovered  ->- 1 3s\n");
+        assert_drawn(SKETCH(.n = 1, .paths = { { 1, -1, PATH_INACTIVE + 1 } }, .last_impaired = 1),
+                     SKETCH(.n = 1, .paths = { { 1, PATH_INACTIVE } }, .judged = true, .impaired = 1), "");
+        /* A state may be unknown for the moment. */
+        assert_drawn(SKETCH(.n = 1, .paths = { { 1, PATH_ACTIVE } }),
+                     SKETCH(.n = 1, .paths = { { 1, PATH_UNKNOWN, PATH_ACTIVE + 1 } }), "");
+        assert_drawn(SKETCH(.n = 1, .paths = { { 1, PATH_UNKNOWN, PATH_ACTIVE + 1 } }),
+                     SKETCH(.n = 1, .paths = { { 1, PATH_PF } }), "path_state 10.0.0.1 active>pf 0 0s\n");
+        assert_drawn(SKETCH(.n = 1, .paths = { { 1, PATH_UNKNOWN } }), SKETCH(.n = 1, .paths = { { 1, PATH_ACTIVE } }), "");
+        /* All at once, in this order. */
+        assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2, .n = 3, .paths = { { 1, 2 }, { 2, 2 }, { 3, 2 } }, .judged = true),
+                     SKETCH(.local_tag = 3, .peer_tag = 4, .n = 3, .paths = { { 2, 2 }, { 1, PATH_INACTIVE }, { 4, 2 } },
+                            .judged = true, .impaired = 1),
+                     "association_restart  ->- 0 0s\nprimary_changed 10.0.0.1 ->- 0 0s\n"
+                     "path_state 10.0.0.1 active>inactive 0 4s\npath_added 10.0.0.4 ->active 0 0s\n"
+                     "path_removed 10.0.0.3 active>- 0 0s\nimpaired  ->- 1 0s\n");
         /* While it is set up its paths are only being found out; impaired from the beginning it is. */
         assert_drawn(SKETCH(.state = ASSOCIATION_COOKIE_WAIT, .n = 1, .paths = { { 1, 2 } }),
                      SKETCH(.n = 2, .paths = { { 2, 2 }, { 1, PATH_INACTIVE } }, .judged = true, .impaired = 1),

@@ -532,9 +532,9 @@ static void assert_cause(struct ending e, enum cause cause, bool certain) {
 #pragma GCC diagnostic ignored "-Woverride-init"
 
 /* An established association whose end counted as an abort, alone. */
-#define ABORT(...) ((struct ending) { .state = ASSOCIATION_ESTABLISHED, .counted = true, .aborts = 1, .established = 1, \
-                                      .errors_known = true, .errors_max = 10, .rto_usec = USEC_PER_SEC, .paths = 1, \
-                                      __VA_ARGS__ })
+#define ABORT(...) ((struct ending) { .state = ASSOCIATION_ESTABLISHED, .counted = true, .aborts = 1, \
+                                      .established = 1, .errors_known = true, .errors_max = 10, \
+                                      .rto_usec = USEC_PER_SEC, .paths = 1, __VA_ARGS__ })
 
 static void test_decisions(void **state) {
         (void) state;
@@ -572,8 +572,8 @@ static void test_decisions(void **state) {
         /* SHUTDOWN is not answered. */
         assert_cause(ABORT(.state = ASSOCIATION_SHUTDOWN_SENT, .errors = 9), CAUSE_RETRANSMISSIONS_EXHAUSTED, true);
 
-#define BEGUN(...) ((struct ending) { .state = ASSOCIATION_COOKIE_WAIT, .counted = true, .others = 1, .init_known = true, \
-                                      __VA_ARGS__ })
+#define BEGUN(...) ((struct ending) { .state = ASSOCIATION_COOKIE_WAIT, .counted = true, .others = 1, \
+                                      .init_known = true, __VA_ARGS__ })
         assert_cause(BEGUN(.init_retransmissions = 8), CAUSE_INIT_TIMEOUT, true);
         assert_cause(BEGUN(.init_retransmissions = 0), CAUSE_INIT_TIMEOUT, false);
         assert_cause(BEGUN(.init_retransmissions = 3, .counted = false), CAUSE_INIT_TIMEOUT, false);
