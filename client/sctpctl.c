@@ -568,7 +568,8 @@ static bool want_color(const char *word, bool terminal) {
         return terminal && (!no_color || !no_color[0]) && term && strcmp(term, "dumb") != 0;
 }
 
-static enum code run(struct options *o, int argc, char **argv) {
+/* `*ret`: what is to be done; NULL if that was all. */
+static enum code prepare(struct options *o, int argc, char **argv, const struct verb **ret) {
         struct arguments a = { .options = o };
         const struct verb *verb = NULL;
         enum code code;
@@ -609,10 +610,11 @@ static enum code run(struct options *o, int argc, char **argv) {
                 return code;
 
         o->color = want_color(a.color, o->terminal);
-        return verb->run(o);
+        *ret = verb;
+        return CODE_DONE;
 }
 
-/* Whether that is the verb, where options were too wrong to tell it. */
+/* Whether that is the verb, where options are too wrong to tell it. To be asked first: getopt_long() sorts them. */
 static bool is_check(int argc, char **argv) {
         for (int i = 1; i < argc; i++)
                 if (argv[i][0] != '-')
@@ -628,17 +630,20 @@ int main(int argc, char **argv) {
                 .terminal = isatty(STDOUT_FILENO),
                 .socket = getenv("SCTPMON_SOCKET") ?: SCTPCTL_SOCKET,
         };
+        bool check = is_check(argc, argv), broken;
+        const struct verb *verb = NULL;
         enum code code;
-        bool broken;
 
         (void) setlocale(LC_ALL, "");
         /* A reader who has seen enough is no error: writes tell it by EPIPE. */
         (void) signal(SIGPIPE, SIG_IGN);
         (void) setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER_BYTES);
 
-        code = run(&o, argc, argv);
-        /* 2 would be an alarm. */
-        if (code == CODE_USAGE && is_check(argc, argv)) {
+        code = prepare(&o, argc, argv, &verb);
+        if (verb)
+                code = verb->run(&o);
+        else if (check && code != CODE_DONE) {
+                /* CODE_USAGE would be an alarm. */
                 printf("SCTP UNKNOWN - wrong options\n");
                 code = CODE_CHECK_UNKNOWN;
         }
@@ -647,7 +652,7 @@ int main(int argc, char **argv) {
         broken = fflush(stdout) != 0;
         if (broken && errno != EPIPE && code == CODE_DONE) {
                 say("Standard output: %s", strerror(errno));
-                code = CODE_FAILED;
+                code = check ? CODE_CHECK_UNKNOWN : CODE_FAILED;
         }
         pager_close();
         json_decref(o.filter);
