@@ -17,7 +17,9 @@ enum outcome {
 #define PLURAL(n) ((n) == 1 ? "" : "s")
 
 struct survey {
-        unsigned associations, established, impaired, paths, active, least_active;
+        unsigned associations, established, impaired, paths, active;
+        unsigned unknown;               /* paths whose state nothing tells */
+        unsigned least_active, most_active;     /* of the association with the fewest: surely; at the most */
         json_int_t srtt, errors;        /* the greatest; -1: not known */
         bool stale;
 };
@@ -34,7 +36,7 @@ static enum code report(enum outcome outcome, const char *text, const char *figu
 }
 
 static void count(struct survey *s, json_t *a) {
-        unsigned active = 0;
+        unsigned active = 0, unknown = 0;
         json_t *path;
         size_t i;
 
@@ -43,16 +45,21 @@ static void count(struct survey *s, json_t *a) {
                 return;
 
         json_array_foreach(json_object_get(a, "paths"), i, path) {
-                active += strcmp(member_string(path, "state"), "active") == 0;
+                const char *state = member_string(path, "state");
+
+                active += strcmp(state, "active") == 0;
+                unknown += state[0] == '\0';
                 if (json_object_get(path, "srttMs"))
                         s->srtt = MAX(s->srtt, member_int(path, "srttMs"));
         }
         if (json_object_get(a, "overallErrorCount"))
                 s->errors = MAX(s->errors, member_int(a, "overallErrorCount"));
         s->least_active = s->established == 0 ? active : MIN(s->least_active, active);
+        s->most_active = s->established == 0 ? active + unknown : MIN(s->most_active, active + unknown);
         s->established++;
         s->impaired += json_is_true(json_object_get(a, "impaired"));
         s->active += active;
+        s->unknown += unknown;
         s->paths += (unsigned) i;
 }
 
@@ -108,9 +115,10 @@ static char *figures_text(const struct options *o, const struct survey *s) {
         if (!f)
                 return NULL;
         fprintf(f, "associations=%u;;%u:;0", s->established, MAX(o->min_associations, 1u));
-        if (s->established > 0 && o->min_paths > 0)
+        /* The limit is for each association, the figure for all. */
+        if (s->established == 1 && o->min_paths > 0 && s->unknown == 0)
                 fprintf(f, " paths_active=%u;;%u:;0;%u", s->active, o->min_paths, s->paths);
-        else if (s->established > 0)
+        else if (s->established > 0 && s->unknown == 0)
                 fprintf(f, " paths_active=%u;;;0;%u", s->active, s->paths);
         if (s->srtt >= 0)
                 fprintf(f, " srtt=%" JSON_INTEGER_FORMAT "ms", s->srtt);
@@ -121,28 +129,31 @@ static char *figures_text(const struct options *o, const struct survey *s) {
 
 enum code verb_check(const struct options *o) {
         struct survey s = { .srtt = -1, .errors = -1 };
-        _cleanup_free_ char *why = ask(o, &s), *figures = NULL, *text = NULL;
+        _cleanup_free_ char *why = ask(o, &s), *figures = NULL, *text = NULL, *paths = NULL;
         unsigned wanted = MAX(o->min_associations, 1u);
         enum outcome outcome = OUTCOME_OK;
 
         if (why)
                 return report(OUTCOME_UNKNOWN, why, "");
 
-        if (s.established < wanted || (o->min_paths > 0 && s.least_active < o->min_paths))
+        if (s.established < wanted || s.most_active < o->min_paths)
                 outcome = OUTCOME_CRITICAL;
+        else if (s.least_active < o->min_paths)
+                outcome = OUTCOME_UNKNOWN;
         else if (s.impaired > 0 || s.stale)
                 outcome = OUTCOME_WARNING;
 
         figures = figures_text(o, &s);
+        paths = plain_format(s.unknown > 0 ? "%u of %u path%s active, %u not known" : "%u of %u path%s active",
+                             s.active, s.paths, PLURAL(s.paths), s.unknown);
         if (s.established < wanted)
                 text = plain_format("%u association%s established, %u wanted; %u in other states", s.established,
                                     PLURAL(s.established), wanted, s.associations - s.established);
         else if (outcome == OUTCOME_CRITICAL)
-                text = plain_format("an association with %u active path%s, %u wanted; %u of %u paths active",
-                                    s.least_active, PLURAL(s.least_active), o->min_paths, s.active, s.paths);
+                text = plain_format("an association with %u active path%s, %u wanted; %s", s.most_active,
+                                    PLURAL(s.most_active), o->min_paths, paths ?: "");
         else
-                text = plain_format("%u association%s established, %u of %u path%s active%s%s", s.established,
-                                    PLURAL(s.established), s.active, s.paths, PLURAL(s.paths),
-                                    s.impaired > 0 ? ", impaired" : "", s.stale ? ", not up to date" : "");
+                text = plain_format("%u association%s established, %s%s%s", s.established, PLURAL(s.established),
+                                    paths ?: "", s.impaired > 0 ? ", impaired" : "", s.stale ? ", not up to date" : "");
         return report(outcome, text ?: "out of memory", figures ?: "");
 }

@@ -54,7 +54,7 @@ static enum code print(const struct options *o, json_t *a) {
 static int handle(struct waiting *w, json_t *parameters, enum code *ret_code) {
         json_t *change = json_object_get(parameters, "change"),
                *a = json_object_get(parameters, "association") ?: json_object_get(change, "association");
-        const char *type = member_string(change, "type");
+        const char *type = member_string(change, "type"), *reason = member_string(parameters, "reason");
         bool gone = strcmp(type, "association_down") == 0,
              new = !change || strcmp(member_string(change, "oldState"), "closed") == 0;
 
@@ -70,6 +70,8 @@ static int handle(struct waiting *w, json_t *parameters, enum code *ret_code) {
                 *ret_code = CODE_DONE;
                 return 1;
         }
+        if (*reason)
+                say("SCTP is not available: %s. Waiting for it.", reason);
         return 0;
 }
 
