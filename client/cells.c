@@ -193,8 +193,7 @@ char *ends_text(json_t *object, const char *addresses, const char *port, const c
         return steal_ptr(text);
 }
 
-/* Microseconds since the epoch; 0: not a time. */
-static uint64_t time_of(const char *text) {
+uint64_t time_of(const char *text) {
         struct tm tm = {};
         const char *rest;
         unsigned ms = 0;
@@ -212,18 +211,18 @@ uint64_t scan_age(json_t *scan, const char *at) {
         return now - MIN(now, then);
 }
 
-void tally_count(struct tally *t, json_t *object, int step) {
+void totals_count(struct totals *t, json_t *object, int step) {
         const char *state = member_string(object, "state");
 
         t->total += (unsigned) step;
         if (json_is_true(json_object_get(object, "impaired")))
                 t->impaired += (unsigned) step;
-        for (int i = 0; i < TALLY_STATES_MAX && t->state_name(i); i++)
+        for (int i = 0; i < TOTALS_STATES_MAX && t->state_name(i); i++)
                 if (strcmp(t->state_name(i), state) == 0)
                         t->states[i] += (unsigned) step;
 }
 
-char *tally_text(const struct tally *t, const char *singular, const char *plural) {
+char *totals_text(const struct totals *t, const char *singular, const char *plural) {
         _cleanup_free_ char *text = NULL;
         const char *before = ": ";
         size_t size;
@@ -233,7 +232,7 @@ char *tally_text(const struct tally *t, const char *singular, const char *plural
         if (!f)
                 return NULL;
         fprintf(f, "%u %s", t->total, t->total == 1 ? singular : plural);
-        for (int i = TALLY_STATES_MAX - 1; i >= 0; i--)
+        for (int i = TOTALS_STATES_MAX - 1; i >= 0; i--)
                 if (t->states[i] > 0) {
                         fprintf(f, "%s%u %s", before, t->states[i], t->state_name(i));
                         before = ", ";

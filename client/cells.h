@@ -30,6 +30,9 @@ const char *user_name(json_int_t uid);
 /* "10.0.0.1:5000,10.0.1.1:5000" of one side, the primary marked if asked for; malloc'ed. */
 char *ends_text(json_t *object, const char *addresses, const char *port, const char *primary);
 
+/* Microseconds since the epoch of what is told as RFC 3339; 0: not a time. */
+uint64_t time_of(const char *text);
+
 /* How long ago something was that is told as RFC 3339, in microseconds by the clock of who looked. */
 uint64_t scan_age(json_t *scan, const char *at);
 
@@ -38,13 +41,13 @@ json_int_t member_int(json_t *object, const char *name);
 const char *member_string(json_t *object, const char *name);
 
 /* How many there are of each state. */
-#define TALLY_STATES_MAX 8
+#define TOTALS_STATES_MAX 8
 
-struct tally {
+struct totals {
         const char *(*state_name)(int state);
-        unsigned total, impaired, states[TALLY_STATES_MAX];
+        unsigned total, impaired, states[TOTALS_STATES_MAX];
 };
 
-void tally_count(struct tally *t, json_t *object, int step);
+void totals_count(struct totals *t, json_t *object, int step);
 /* "3 associations: 2 established, 1 cookie_wait; 1 impaired"; malloc'ed */
-char *tally_text(const struct tally *t, const char *singular, const char *plural);
+char *totals_text(const struct totals *t, const char *singular, const char *plural);

@@ -22,6 +22,8 @@ struct grid {
         size_t n_columns;
         enum layout layout;
         const void *userdata;
+        size_t marked;          /* column */
+        const char *sign;       /* behind its title */
 
         char *text;
         size_t text_used, text_allocated;
@@ -33,7 +35,7 @@ struct grid {
 
         struct {
                 unsigned width;
-                bool hidden;
+                bool wanted, hidden;
         } *shape;
 };
 
@@ -50,6 +52,7 @@ struct grid *grid_new(const struct column *columns, size_t n_columns, enum layou
         g->n_columns = n_columns;
         g->layout = layout;
         g->userdata = userdata;
+        g->marked = n_columns;
         return steal_ptr(g);
 }
 
@@ -71,6 +74,10 @@ void grid_clear(struct grid *g) {
 
 size_t grid_rows(const struct grid *g) {
         return g->n_cells / g->n_columns;
+}
+
+size_t grid_columns(const struct grid *g) {
+        return g->n_columns;
 }
 
 enum layout grid_layout(const struct grid *g) {
@@ -135,24 +142,54 @@ static void put_member(struct grid *g, json_t *value) {
                 grid_put(g, STYLE_PLAIN, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 }
 
-int grid_add(struct grid *g, json_t *object) {
-        for (size_t i = 0; i < g->n_columns; i++) {
-                const struct column *column = g->columns + i;
-                size_t first = g->n_lines;
+static int add_cell(struct grid *g, const struct column *column, json_t *object) {
+        size_t first = g->n_lines;
 
-                if (reserve(&g->cells, sizeof(*g->cells), g->n_cells + 1, &g->cells_allocated) < 0)
-                        return -ENOMEM;
-                g->cells[g->n_cells++] = first;
-                if (column->render)
-                        column->render(g, object);
-                else
-                        put_member(g, json_object_get(object, column->member));
-                if (g->n_lines == first)
-                        grid_put(g, STYLE_PLAIN, "-");
-                if (g->error < 0)
-                        return g->error;
+        if (reserve(&g->cells, sizeof(*g->cells), g->n_cells + 1, &g->cells_allocated) < 0)
+                return -ENOMEM;
+        g->cells[g->n_cells++] = first;
+        if (column->render)
+                column->render(g, object);
+        else
+                put_member(g, json_object_get(object, column->member));
+        if (g->n_lines == first)
+                grid_put(g, STYLE_PLAIN, "-");
+        return g->error;
+}
+
+int grid_add(struct grid *g, json_t *object) {
+        int r = 0;
+
+        for (size_t i = 0; i < g->n_columns && r >= 0; i++)
+                r = add_cell(g, g->columns + i, object);
+        return r;
+}
+
+char *grid_text(struct grid *g, uint64_t columns, json_t *object) {
+        char *text, *p;
+        int r = 0;
+
+        grid_clear(g);
+        for (size_t i = 0; i < g->n_columns && r >= 0; i++)
+                if (columns >> i & 1)
+                        r = add_cell(g, g->columns + i, object);
+        text = p = r < 0 ? NULL : malloc(g->text_used + g->n_lines + 1);
+        if (!text)
+                return NULL;
+        for (size_t i = 0; i < g->n_lines; i++) {
+                if (i > 0)
+                        *p++ = '\n';
+                memcpy(p, g->text + g->lines[i].text, g->lines[i].length);
+                p += g->lines[i].length;
         }
-        return 0;
+        *p = '\0';
+        grid_clear(g);
+        return text;
+}
+
+void grid_mark(struct grid *g, size_t column, const char *sign) {
+        g->marked = column;
+        g->sign = sign;
 }
 
 static const struct line *cell_lines(const struct grid *g, size_t row, size_t column, size_t *ret_count) {
@@ -253,13 +290,25 @@ static unsigned total_width(const struct grid *g) {
         return total;
 }
 
+/* The title, and the sign behind it. */
+static unsigned title_width(const struct grid *g, size_t column) {
+        unsigned width = (unsigned) strlen(g->columns[column].title);
+
+        return column == g->marked ? width + plain_width(g->sign, strlen(g->sign)) : width;
+}
+
+bool grid_shows(const struct grid *g, size_t column) {
+        return !g->shape[column].hidden;
+}
+
 bool grid_fit(struct grid *g, unsigned width, bool keep) {
         bool narrow = false;
 
         for (size_t i = 0; i < g->n_columns; i++) {
-                unsigned w = (unsigned) strlen(g->columns[i].title);
+                unsigned w = title_width(g, i);
 
-                g->shape[i].hidden = !column_wanted(g, i, width == 0);
+                g->shape[i].wanted = column_wanted(g, i, width == 0) || (keep && g->shape[i].wanted);
+                g->shape[i].hidden = !g->shape[i].wanted;
                 for (size_t row = 0; row < grid_rows(g); row++)
                         w = MAX(w, cell_width(g, row, i));
                 g->shape[i].width = keep ? MAX(w, g->shape[i].width) : w;
@@ -344,19 +393,22 @@ void grid_draw_header(const struct grid *g, grid_emit emit, void *userdata) {
 
         for (size_t i = 0; i < g->n_columns; i++) {
                 const char *title = g->columns[i].title;
-                unsigned length = (unsigned) strlen(title), padding;
+                unsigned width = title_width(g, i), padding;
+                size_t length = strlen(title);
 
                 if (g->shape[i].hidden)
                         continue;
                 d.pending += first ? 0 : GAP;
                 first = false;
-                if (g->shape[i].width < length) {
+                if (g->shape[i].width < width) {
                         draw_cut(&d, title, length, g->shape[i].width, STYLE_HEADER);
                         continue;
                 }
-                padding = g->shape[i].width - length;
+                padding = g->shape[i].width - width;
                 d.pending += g->columns[i].right ? padding : 0;
                 draw(&d, title, length, STYLE_HEADER);
+                if (i == g->marked)
+                        draw(&d, g->sign, strlen(g->sign), STYLE_HEADER);
                 d.pending += g->columns[i].right ? 0 : padding;
         }
 }

@@ -40,6 +40,7 @@ struct column {
         const char *title;
         const char *member;     /* of the object, shown as it is, where there is no render() */
         void (*render)(struct grid *g, json_t *object);         /* calls grid_put() for each line */
+        const char *sort;       /* the number that its order goes by where the text's would not do */
         bool right;             /* aligned so */
         uint8_t drop;           /* when the terminal is too narrow the highest goes first; 0: stays */
         uint8_t when;           /* enum when */
@@ -53,18 +54,28 @@ DEFINE_CLEANUP(struct grid *, grid_free)
 /* Forgets the rows. */
 void grid_clear(struct grid *g);
 size_t grid_rows(const struct grid *g);
+size_t grid_columns(const struct grid *g);
 enum layout grid_layout(const struct grid *g);
 const void *grid_userdata(const struct grid *g);
 
 /* Adds a row for the object. -ENOMEM. */
 int grid_add(struct grid *g, json_t *object);
 
+/* The cells of one object in these columns (bits) as they are, a line each; malloc'ed. Forgets the rows. */
+char *grid_text(struct grid *g, uint64_t columns, json_t *object);
+
 /* Adds a line to the cell that is being rendered; escaped, so that a terminal takes no harm. */
 void grid_put(struct grid *g, enum style style, const char *format, ...) _printf_(3, 4);
 
+/* Puts a sign behind the title of one column. No such column: behind none. */
+void grid_mark(struct grid *g, size_t column, const char *sign);
+
 /* Measures the columns for lines of at most `width` (0: any). Returns whether columns were left out
- * or cells must be cut. With `keep` no column becomes narrower than it was before. */
+ * or cells must be cut. With `keep` no column becomes narrower than it was before, and none that was wanted
+ * for what it held is unwanted now. */
 bool grid_fit(struct grid *g, unsigned width, bool keep);
+/* Whether it is not left out. */
+bool grid_shows(const struct grid *g, size_t column);
 
 /* Gives out the text piece by piece, after grid_fit(). The text is not NUL-terminated. */
 typedef void (*grid_emit)(const char *text, size_t length, enum style style, void *userdata);

@@ -7,13 +7,13 @@ struct run {
         const struct options *options;
         const struct list *list;
         struct writer *writer;
-        struct tally tally;
+        struct totals totals;
 };
 
 static int handle_row(json_t *row, void *userdata) {
         struct run *run = userdata;
 
-        tally_count(&run->tally, row, +1);
+        totals_count(&run->totals, row, +1);
         return writer_object(run->writer, row);
 }
 
@@ -26,14 +26,14 @@ static int handle(json_t *object, void *userdata) {
 static int handle_text(const char *text, size_t length, void *userdata) {
         struct run *run = userdata;
 
-        run->tally.total++;
+        run->totals.total++;
         return writer_text(run->writer, text, length);
 }
 
 enum code list_run(const struct options *o, const struct list *list) {
         _cleanup_(writer_free_p) struct writer *writer = NULL;
         _cleanup_free_ char *legend = NULL;
-        struct run run = { .options = o, .list = list, .tally.state_name = list->state_name };
+        struct run run = { .options = o, .list = list, .totals.state_name = list->state_name };
         enum code code;
         int r;
 
@@ -47,12 +47,12 @@ enum code list_run(const struct options *o, const struct list *list) {
                            writer_takes_text(writer) && !list->expand ? handle_text : NULL, &run);
         if (code != CODE_DONE)
                 return code;
-        legend = tally_text(&run.tally, list->singular, list->plural);
+        legend = totals_text(&run.totals, list->singular, list->plural);
         r = legend ? writer_finish(writer, legend) : -ENOMEM;
         if (r == -ENOMEM)
                 return say_out_of_memory();
 
-        if (run.tally.total == 0 && options_filtered(o)) {
+        if (run.totals.total == 0 && options_filtered(o)) {
                 say("No %s matches.", list->singular);
                 return CODE_NOT_THERE;
         }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "clock.h"
 #include "filter.h"
 #include "guess.h"
 #include "json.h"
@@ -15,8 +16,13 @@
 #include "sctpctl.h"
 #include "state.h"
 #include "text.h"
+#include "when.h"
 
 #define OUTPUT_BUFFER_BYTES (64u * 1024u)
+#define TIMEOUT_USEC_MAX (30 * 86400 * USEC_PER_SEC)
+#define LINES_MAX 100000u
+/* What Nagios takes for "unknown". */
+#define CODE_CHECK_UNKNOWN ((enum code) 3)
 
 /* What options are for; each is for one of these. */
 enum group {
@@ -30,6 +36,11 @@ enum group {
         FOR_ENDPOINTS = 1 << 7,
         FOR_CHANGES = 1 << 8,           /* --watch */
         FOR_ONE = 1 << 9,               /* association */
+        FOR_STORIES = 1 << 10,          /* what has changed: --since */
+        FOR_JOURNALS = 1 << 11,
+        FOR_WAITING = 1 << 12,
+        FOR_CHECKS = 1 << 13,
+        FOR_IMPAIRED = 1 << 14,         /* --impaired */
 };
 
 struct verb {
@@ -52,13 +63,21 @@ static const struct verb verbs[] = {
           FOR_COLUMNS | FOR_TABLES | FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_ENDPOINTS,
           endpoint_state_name, verb_eps },
         { "assocs", NULL, "Associations; with --watch a live view of them",
-          FOR_COLUMNS | FOR_TABLES | FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_CHANGES,
+          FOR_COLUMNS | FOR_TABLES | FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_IMPAIRED | FOR_CHANGES,
           association_state_name, verb_assocs },
         { "show", "ID", "All that is known of one association, by its id or by filters that it alone matches",
-          FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_ONE, association_state_name, verb_show },
+          FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_IMPAIRED | FOR_ONE, association_state_name, verb_show },
         { "paths", NULL, "Paths of associations, one a row",
-          FOR_COLUMNS | FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS, either_state_name, verb_paths },
+          FOR_COLUMNS | FOR_TREES | FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_IMPAIRED, either_state_name, verb_paths },
         { "netns", NULL, "Network namespaces, and how much SCTP is in each", FOR_COLUMNS, NULL, verb_netns },
+        { "monitor", NULL, "Changes as they happen, one a line",
+          FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_STORIES, association_state_name, verb_monitor },
+        { "log", NULL, "Changes that the journal has, also while sctpmond is not running",
+          FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_STORIES | FOR_JOURNALS, association_state_name, verb_log },
+        { "wait", NULL, "Wait until an association is in a state (established), or none is there (closed)",
+          FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_WAITING, association_state_name, verb_wait },
+        { "check", NULL, "Whether associations are as they should be, for Nagios and its kin",
+          FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_CHECKS, association_state_name, verb_check },
         { "stats", NULL, "Counters of this host's SCTP, and what they mean",
           FOR_COLUMNS | FOR_TABLES | FOR_TREES | FOR_NAMESPACES, NULL, verb_stats },
         { "status", NULL, "What sctpmond is doing", 0, NULL, verb_status },
@@ -85,6 +104,15 @@ enum option_id {
         OPTION_ROOT,
         OPTION_SOCKET,
         OPTION_VERSION,
+        OPTION_SINCE,
+        OPTION_UNTIL,
+        OPTION_BOOT,
+        OPTION_FOLLOW,
+        OPTION_LINES,
+        OPTION_DIRECTORY,
+        OPTION_TIMEOUT,
+        OPTION_MIN_PATHS,
+        OPTION_MIN_ASSOCIATIONS,
 };
 
 static const struct option_text {
@@ -95,11 +123,21 @@ static const struct option_text {
         { "all", NULL, "Those that do not listen, too", OPTION_ALL, FOR_ENDPOINTS },
         { "watch", NULL, "Follow the changes", OPTION_WATCH, FOR_CHANGES },
         { "stats", NULL, "The greatest RTO, too; reading it resets it for everyone", OPTION_STATS, FOR_ONE },
+        { "since", "TIME", "From then on: \"10min ago\", -1h, 14:30, today, \"2026-01-31 14:30\"", OPTION_SINCE,
+          FOR_STORIES },
+        { "until", "TIME", "Up to then", OPTION_UNTIL, FOR_JOURNALS },
+        { "boot", "N|ID", "Of the boot with this id; 0: the last one, -1: the one before it", OPTION_BOOT, FOR_JOURNALS },
+        { "follow", NULL, "Go on with what comes", OPTION_FOLLOW, FOR_JOURNALS },
+        { "lines", "N", "The last N", OPTION_LINES, FOR_JOURNALS },
+        { "directory", "DIR", "The journals in this directory", OPTION_DIRECTORY, FOR_JOURNALS },
+        { "timeout", "TIME", "Wait no longer than this: 30s, 5min", OPTION_TIMEOUT, FOR_WAITING },
+        { "min-paths", "N", "Each association must have so many active paths", OPTION_MIN_PATHS, FOR_CHECKS },
+        { "min-associations", "N", "So many must be established (1)", OPTION_MIN_ASSOCIATIONS, FOR_CHECKS },
         { "port", "N", "With this port on either side", OPTION_PORT, FOR_LISTS },
         { "local", "ADDR[:PORT]", "With this local address ([IPv6]:PORT)", OPTION_LOCAL, FOR_LISTS },
-        { "peer", "ADDR[:PORT]", "With this address of the peer", OPTION_PEER, FOR_PEERS },
+        { "peer", "ADDR[:PORT]|NAME", "With this address, or name, of the peer", OPTION_PEER, FOR_PEERS },
         { "state", "STATE", "In this state", OPTION_STATE, FOR_LISTS },
-        { "impaired", NULL, "Established, and not as they should be", OPTION_IMPAIRED, FOR_PEERS },
+        { "impaired", NULL, "Established, and not as they should be", OPTION_IMPAIRED, FOR_IMPAIRED },
         { "container", "NAME|ID", "Of this container", OPTION_CONTAINER, FOR_LISTS },
         { "netns", "WHICH", "In this network namespace: all, host, NAME, pid:N, inode:N", OPTION_NETNS,
           FOR_NAMESPACES },
@@ -245,6 +283,16 @@ static int filter_end(struct arguments *a, const char *text, const char *address
         return r;
 }
 
+/* By its address, or by the name that the daemon's configuration gives it. */
+static int filter_peer(struct arguments *a, const char *text) {
+        int r;
+
+        r = filter_end(a, text, "peerAddress", "peerPort");
+        if (r == -EINVAL && alias_is_name(text))
+                r = filter_set(a, "peerName", json_string(text));
+        return r;
+}
+
 static int parse_output(const char *text, struct options *o) {
         if (strcmp(text, "pretty") == 0)
                 o->output = OUTPUT_JSON_PRETTY;
@@ -262,6 +310,15 @@ static bool is_text(const char *value) {
         _cleanup_(json_decref_p) json_t *text = json_string(value);
 
         return text;
+}
+
+/* How many before the last one, or its id. */
+static bool is_boot(const char *value) {
+        size_t sign = value[0] == '-', n = strlen(value);
+
+        if (n == 32)
+                return strspn(value, "0123456789abcdef") == n;
+        return n > sign && n - sign < 6 && strspn(value + sign, "0123456789") == n - sign;
 }
 
 /* -EINVAL: the value is none of those `*ret_allowed` tells */
@@ -308,8 +365,8 @@ static int parse_option(struct arguments *a, enum option_id id, const char *valu
                 return filter_end(a, value, "localAddress", "localPort");
 
         case OPTION_PEER:
-                *ret_allowed = "ADDR, ADDR:PORT or [IPv6]:PORT, in numbers";
-                return filter_end(a, value, "peerAddress", "peerPort");
+                *ret_allowed = "ADDR, ADDR:PORT or [IPv6]:PORT, in numbers, or a NAME that sctpmond.conf gives";
+                return filter_peer(a, value);
 
         case OPTION_STATE:
                 a->state = value;
@@ -328,6 +385,45 @@ static int parse_option(struct arguments *a, enum option_id id, const char *valu
 
         case OPTION_IMPAIRED:
                 return filter_set(a, "impaired", json_true());
+
+        case OPTION_SINCE:
+        case OPTION_UNTIL:
+                *ret_allowed = WHEN_ALLOWED;
+                return when_parse(value, clock_usec(CLOCK_REALTIME), id == OPTION_SINCE ? &o->since : &o->until) < 0 ?
+                        -EINVAL : 0;
+
+        case OPTION_BOOT:
+                *ret_allowed = "0, -1, … or the 32 digits of a boot's id";
+                o->boot = value ?: "0";
+                return is_boot(o->boot) ? 0 : -EINVAL;
+
+        case OPTION_FOLLOW:
+                o->follow = true;
+                return 0;
+
+        case OPTION_LINES:
+                *ret_allowed = "a number up to 100000";
+                if (text_to_u64(value, strlen(value), 10, LINES_MAX, &number) < 0)
+                        return -EINVAL;
+                o->lines = (unsigned) number;
+                return 0;
+
+        case OPTION_DIRECTORY:
+                o->directory = value;
+                return value[0] ? 0 : -EINVAL;
+
+        case OPTION_TIMEOUT:
+                *ret_allowed = "a time span: 300ms, 30s, 5min";
+                return text_to_usec(value, &o->timeout_usec) < 0 || o->timeout_usec == 0 ||
+                       o->timeout_usec > TIMEOUT_USEC_MAX ? -EINVAL : 0;
+
+        case OPTION_MIN_PATHS:
+        case OPTION_MIN_ASSOCIATIONS:
+                *ret_allowed = "a number from 1";
+                if (text_to_u64(value, strlen(value), 10, INT32_MAX, &number) < 0 || number == 0)
+                        return -EINVAL;
+                *(id == OPTION_MIN_PATHS ? &o->min_paths : &o->min_associations) = (unsigned) number;
+                return 0;
 
         case OPTION_ALL:
                 o->all = true;
@@ -365,7 +461,8 @@ static enum code parse_arguments(struct arguments *a, int argc, char **argv) {
                 if (option_texts[i].name)
                         options[n++] = (struct option) {
                                 .name = option_texts[i].name,
-                                .has_arg = option_texts[i].argument ? required_argument : no_argument,
+                                .has_arg = !option_texts[i].argument ? no_argument :
+                                        option_texts[i].id == OPTION_BOOT ? optional_argument : required_argument,
                                 .val = option_texts[i].id,
                         };
 
@@ -471,7 +568,8 @@ static bool want_color(const char *word, bool terminal) {
         return terminal && (!no_color || !no_color[0]) && term && strcmp(term, "dumb") != 0;
 }
 
-static enum code run(struct options *o, int argc, char **argv) {
+/* `*ret`: what is to be done; NULL if that was all. */
+static enum code prepare(struct options *o, int argc, char **argv, const struct verb **ret) {
         struct arguments a = { .options = o };
         const struct verb *verb = NULL;
         enum code code;
@@ -512,31 +610,49 @@ static enum code run(struct options *o, int argc, char **argv) {
                 return code;
 
         o->color = want_color(a.color, o->terminal);
-        return verb->run(o);
+        *ret = verb;
+        return CODE_DONE;
+}
+
+/* Whether that is the verb, where options are too wrong to tell it. To be asked first: getopt_long() sorts them. */
+static bool is_check(int argc, char **argv) {
+        for (int i = 1; i < argc; i++)
+                if (argv[i][0] != '-')
+                        return strcmp(argv[i], "check") == 0;
+        return false;
 }
 
 int main(int argc, char **argv) {
         struct options o = {
                 .legend = true,
+                .lines = LINES_ALL,
                 .pager = true,
                 .terminal = isatty(STDOUT_FILENO),
                 .socket = getenv("SCTPMON_SOCKET") ?: SCTPCTL_SOCKET,
         };
+        bool check = is_check(argc, argv), broken;
+        const struct verb *verb = NULL;
         enum code code;
-        bool broken;
 
         (void) setlocale(LC_ALL, "");
         /* A reader who has seen enough is no error: writes tell it by EPIPE. */
         (void) signal(SIGPIPE, SIG_IGN);
         (void) setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER_BYTES);
 
-        code = run(&o, argc, argv);
+        code = prepare(&o, argc, argv, &verb);
+        if (verb)
+                code = verb->run(&o);
+        else if (check && code != CODE_DONE) {
+                /* CODE_USAGE would be an alarm. */
+                printf("SCTP UNKNOWN - wrong options\n");
+                code = CODE_CHECK_UNKNOWN;
+        }
 
         errno = 0;
         broken = fflush(stdout) != 0;
         if (broken && errno != EPIPE && code == CODE_DONE) {
                 say("Standard output: %s", strerror(errno));
-                code = CODE_FAILED;
+                code = check ? CODE_CHECK_UNKNOWN : CODE_FAILED;
         }
         pager_close();
         json_decref(o.filter);

@@ -40,9 +40,18 @@ struct options {
         const char *root;               /* NULL: this host */
         const char *netns;              /* NULL: not asked for */
         const char *argument;           /* show: the id; explain: the word; NULL: none */
+        uint64_t since, until;          /* realtime, usec; 0: not asked for */
+        uint64_t timeout_usec;          /* wait: 0: for ever */
+        const char *directory;          /* log: of journals; NULL: this host's */
+        const char *boot;               /* log: "0", "-1", an id; NULL: all */
+        bool follow;                    /* log */
+        unsigned lines;                 /* log: the last so many; LINES_ALL */
+        unsigned min_paths, min_associations;   /* check: 0: not asked for */
         const char *path_state;         /* paths: in this state; NULL: any */
         json_t *filter;                 /* the interface's Filter, without netns; NULL: nothing asked for */
 };
+
+#define LINES_ALL UINT32_MAX
 
 /* Whether fewer rows than all were asked for. */
 bool options_filtered(const struct options *o);
@@ -60,3 +69,7 @@ enum code verb_netns(const struct options *o);
 enum code verb_stats(const struct options *o);
 enum code verb_status(const struct options *o);
 enum code verb_explain(const struct options *o);
+enum code verb_monitor(const struct options *o);
+enum code verb_log(const struct options *o);
+enum code verb_wait(const struct options *o);
+enum code verb_check(const struct options *o);

@@ -7,6 +7,7 @@
 #include "json.h"
 #include "page.h"
 #include "pager.h"
+#include "show.h"
 #include "source.h"
 #include "text.h"
 #include "writer.h"
@@ -317,7 +318,7 @@ static void cell_pending(struct grid *g, json_t *path) {
                 grid_put(g, STYLE_PLAIN, "%s", json_is_true(pending) ? "runs" : "stopped");
 }
 
-static const struct column path_columns[] = {
+const struct column show_path_columns[] = {
         { .title = "PATH", .render = cell_address },
         { .title = "STATE", .render = cell_state },
         { .title = "RTO", .render = cell_rto, .right = true, .drop = 1 },
@@ -334,6 +335,7 @@ static const struct column path_columns[] = {
         { .title = "SACKDELAY", .member = "sackDelayMs", .right = true, .drop = 13 },
         { .title = "SINCE", .member = "stateSince", .drop = 11 },
 };
+const size_t n_show_path_columns = ELEMENTS(show_path_columns);
 
 static int print_paths(const struct one *one) {
         _cleanup_(writer_free_p) struct writer *w = NULL;
@@ -341,7 +343,7 @@ static int print_paths(const struct one *one) {
         size_t i;
         int r = 0;
 
-        w = writer_new(one->options, WRITER_LIST, path_columns, ELEMENTS(path_columns));
+        w = writer_new(one->options, WRITER_LIST, show_path_columns, n_show_path_columns);
         if (!w)
                 return -ENOMEM;
         json_array_foreach(json_object_get(one->association, "paths"), i, path) {

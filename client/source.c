@@ -32,7 +32,7 @@ static json_t *association_object(const struct options *o, const struct snapshot
         const struct association *a = snapshot_associations(s) + index;
 
         (void) o;
-        return filter_association(f, s, a) ? json_association(s, a) : json_null();
+        return filter_association(f, s, a, NULL) ? json_association(s, a, NULL) : json_null();
 }
 
 static json_t *namespace_object(const struct options *o, const struct snapshot *s, const struct filter *f,
@@ -146,6 +146,10 @@ static const char *parameter(const struct varlink_reply *reply, const char *name
         return json_string_value(json_object_get(reply->parameters, name)) ?: "(it does not say)";
 }
 
+static const char *peer_name(const struct options *o) {
+        return json_string_value(json_object_get(o->filter, "peerName"));
+}
+
 enum code source_say_error(const struct options *o, const struct varlink_reply *reply) {
         const char *error = reply->error;
         json_t *lost;
@@ -170,6 +174,12 @@ enum code source_say_error(const struct options *o, const struct varlink_reply *
                 say("This was read too slowly: sctpmond gave up, %" JSON_INTEGER_FORMAT " replies were not sent.",
                     json_integer_value(lost));
                 return CODE_FAILED;
+        }
+        if (strcmp(error, "org.varlink.service.InvalidParameter") == 0 &&
+            strcmp(parameter(reply, "parameter"), "filter.peerName") == 0) {
+                say("sctpmond knows no peer of the name %s: there is no section [Peer %s] in sctpmond.conf.",
+                    peer_name(o), peer_name(o));
+                return CODE_NOT_THERE;
         }
         if (strncmp(error, "org.varlink.service.", 20) == 0) {
                 say("sctpmond does not understand this sctpctl: %s %s", error + 20,
@@ -471,6 +481,10 @@ static enum code look_here(const struct options *o, enum source table, enum filt
         const char *field;
         int r = 0;
 
+        if (peer_name(o)) {
+                say("%s is no address, and names of peers are known to sctpmond only.", peer_name(o));
+                return CODE_FAILED;
+        }
         if (o->filter && filter_from_json(o->filter, subject, &l.filter, &field) < 0) {
                 say("The filter is not understood: %s", field);
                 return CODE_USAGE;
@@ -605,7 +619,7 @@ static uint32_t find_associations(const struct look *l, uint32_t id, const struc
         uint32_t n = 0;
 
         for (uint32_t i = 0; i < snapshot_head(l->snapshot)->n_associations; i++)
-                if ((id == 0 || a[i].id == id) && filter_association(&l->filter, l->snapshot, a + i)) {
+                if ((id == 0 || a[i].id == id) && filter_association(&l->filter, l->snapshot, a + i, NULL)) {
                         *ret = a + i;
                         n++;
                 }
@@ -616,7 +630,7 @@ static enum code association_from_look(const struct options *o, const struct loo
                                        json_t **ret) {
         _cleanup_(json_decref_p) json_t *object = NULL;
 
-        object = json_pack("{sosososo*}", "association", json_association(l->snapshot, a), "scan", look_age(l),
+        object = json_pack("{sosososo*}", "association", json_association(l->snapshot, a, NULL), "scan", look_age(l),
                            "sources", sources_object(l->snapshot),
                            "statistics", o->statistics ? statistics_object(l->snapshot) : NULL);
         if (!object)

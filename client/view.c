@@ -1,290 +1,105 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <curses.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <search.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "assocs.h"
-#include "cells.h"
-#include "json.h"
+#include "clock.h"
+#include "detail-pane.h"
+#include "paint.h"
 #include "plain.h"
 #include "state.h"
 #include "text.h"
 #include "view.h"
 
-/* What changed stands out, then less, then not; what is gone stays a while. */
-#define MARK_STRONG_USEC        (2 * USEC_PER_SEC)
-#define MARK_USEC               (6 * USEC_PER_SEC)
+/* A mark stands out at first, then less. */
+#define MARK_FRESH_USEC (3 * USEC_PER_SEC)
 /* The clock in the head, and marks that fade. */
-#define TICK_USEC               (1 * USEC_PER_SEC)
-/* However much happens, an eye sees no more than this. */
-#define DRAW_USEC_MIN           (100 * USEC_PER_MSEC)
+#define TICK_USEC (1 * USEC_PER_SEC)
+/* However much happens, an eye sees no more than this; and drawing gets a tenth of the time at most. */
+#define DRAW_USEC_MIN (100 * USEC_PER_MSEC)
+#define DRAW_SHARE 10u
 /* Totals, news, column titles; and the help at the bottom. */
 #define HEAD_LINES 3
+#define DETAIL_HEAD_LINES 2
 #define FOOT_LINES 1
 #define MARK_WIDTH 2
-
-struct row {
-        json_int_t netns, id;           /* id 0: none yet */
-        json_t *object;
-        char mark;                      /* '+' new, '~' changed, '-' gone; 0: none */
-        uint64_t marked;                /* when */
-        unsigned telling;               /* of the state of things that told it last */
-};
+/* Of the key that begins escape sequences: they come at once. */
+#define ESCAPE_MSEC 25
+#define KEY_ESCAPE 27
 
 struct view {
         const struct options *options;
         SCREEN *screen;
         struct grid *grid;
-        struct row **rows;
-        size_t n_rows, rows_allocated, n_nameless;
-        void *by_id;                    /* tsearch() tree of rows with an id */
-        struct tally tally;
-        unsigned telling;               /* counts how often all was told anew */
-        bool ready, unsorted, dirty, resized;
-        uint64_t drawn;                 /* when */
-        size_t top;                     /* first row on the screen */
-        uint64_t changes;
-        uint64_t scanned;               /* when, monotonic */
-        bool stale;
+        struct rows *rows;
+        struct detail_pane *detail;
+        json_t *samples, *scan;
+        char filter[ROWS_FILTER_MAX + 1];
+        size_t sort;                    /* column; none: by namespace and id */
+        bool reverse;
+        bool typing, help;              /* the filter; the keys are shown */
+        bool dirty, resized;
+        uint64_t drawn, cost;           /* when, and how long it took */
+        size_t line;                    /* on the screen, that the cursor is in */
+        size_t detail_top;
+        uint64_t changes, unobserved;
+        uint64_t scanned, told;         /* when the last look was, and when we heard of it; monotonic */
         char *notice;
 };
 
-static int compare_ids(const void *a, const void *b) {
-        const struct row *x = a, *y = b;
-        int r = CMP(x->netns, y->netns);
-
-        return r ?: CMP(x->id, y->id);
-}
-
-/* As the list has them: by id; those without one first. */
-static int compare_rows(const void *a, const void *b) {
-        const struct row *x = *(struct row *const *) a, *y = *(struct row *const *) b;
-        int r = compare_ids(x, y);
-
-        if (r == 0)
-                r = CMP(member_int(x->object, "localPort"), member_int(y->object, "localPort"));
-        return r ?: CMP(member_int(x->object, "peerPort"), member_int(y->object, "peerPort"));
-}
-
-static bool arrays_overlap(json_t *a, json_t *b) {
-        json_t *x, *y;
-        size_t i, j;
-
-        json_array_foreach(a, i, x)
-                json_array_foreach(b, j, y)
-                        if (json_equal(x, y))
-                                return true;
-        return false;
-}
-
-/* The same association before it had an id. */
-static bool same_ends(json_t *a, json_t *b) {
-        return member_int(a, "netns") == member_int(b, "netns") &&
-                member_int(a, "localPort") == member_int(b, "localPort") &&
-                member_int(a, "peerPort") == member_int(b, "peerPort") &&
-                arrays_overlap(json_object_get(a, "peerAddresses"), json_object_get(b, "peerAddresses"));
-}
-
-static struct row *find_row(struct view *v, json_t *object) {
-        struct row key = { .netns = member_int(object, "netns"), .id = member_int(object, "associationId") };
-        struct row **found;
-
-        found = key.id > 0 ? tfind(&key, &v->by_id, compare_ids) : NULL;
-        if (found)
-                return *found;
-        if (v->n_nameless == 0)
-                return NULL;
-        for (size_t i = 0; i < v->n_rows; i++)
-                if (v->rows[i]->id == 0 && v->rows[i]->mark != '-' && same_ends(v->rows[i]->object, object))
-                        return v->rows[i];
-        return NULL;
-}
-
-static void forget_id(struct view *v, struct row *row) {
-        if (row->id == 0)
-                v->n_nameless--;
-        else
-                (void) tdelete(row, &v->by_id, compare_ids);
-}
-
-/* A row that is gone keeps its place in the picture and nowhere else. */
-static void row_gone(struct view *v, struct row *row, uint64_t now) {
-        forget_id(v, row);
-        tally_count(&v->tally, row->object, -1);
-        row->mark = '-';
-        row->marked = now;
-        v->dirty = true;
-}
-
-static int row_name(struct view *v, struct row *row) {
-        row->netns = member_int(row->object, "netns");
-        row->id = member_int(row->object, "associationId");
-        v->unsorted = true;
-        if (row->id == 0) {
-                v->n_nameless++;
-                return 0;
-        }
-        return tsearch(row, &v->by_id, compare_ids) ? 0 : -ENOMEM;
-}
-
-static int row_add(struct view *v, json_t *object, struct row **ret) {
-        struct row *row;
-        int r;
-
-        if (v->n_rows == v->rows_allocated) {
-                size_t n = MAX(v->rows_allocated * 2, (size_t) 64);
-                struct row **rows = reallocarray(v->rows, n, sizeof(*rows));
-
-                if (!rows)
-                        return -ENOMEM;
-                v->rows = rows;
-                v->rows_allocated = n;
-        }
-        row = calloc(1, sizeof(*row));
-        if (!row)
-                return -ENOMEM;
-        row->object = json_incref(object);
-        v->rows[v->n_rows++] = row;
-        tally_count(&v->tally, object, +1);
-        r = row_name(v, row);
-        if (r < 0)
-                return r;
-        *ret = row;
-        return 0;
-}
-
-static int row_update(struct view *v, struct row *row, json_t *object) {
-        bool renamed = member_int(object, "associationId") != row->id;
-
-        tally_count(&v->tally, row->object, -1);
-        tally_count(&v->tally, object, +1);
-        if (renamed)
-                forget_id(v, row);
-        json_decref(row->object);
-        row->object = json_incref(object);
-        return renamed ? row_name(v, row) : 0;
-}
-
-static void row_mark(struct row *row, char mark, uint64_t now) {
-        /* What is new stays new for its time. */
-        if (row->mark != '+')
-                row->mark = mark;
-        row->marked = now;
-}
-
-static void row_free(struct row *row) {
-        json_decref(row->object);
-        free(row);
-}
-
-/* Whether a person should look: a path changed its state, or another is the primary. Figures alone
- * change all the time. */
-static bool paths_differ(json_t *a, json_t *b) {
-        json_t *p = json_object_get(a, "paths"), *q = json_object_get(b, "paths"), *path;
-        size_t i;
-
-        if (strcmp(member_string(a, "primaryAddress"), member_string(b, "primaryAddress")) != 0 ||
-            json_array_size(p) != json_array_size(q))
-                return true;
-        json_array_foreach(p, i, path)
-                if (strcmp(member_string(path, "state"), member_string(json_array_get(q, i), "state")) != 0)
-                        return true;
-        return false;
-}
-
-/* Not in the state that was asked for, or not impaired. */
-static bool unwanted(const struct view *v, json_t *association) {
-        json_t *state = json_object_get(v->options->filter, "state"),
-               *impaired = json_object_get(v->options->filter, "impaired");
-
-        return (state && !json_equal(state, json_object_get(association, "state"))) ||
-                (impaired && !json_equal(impaired, json_object_get(association, "impaired")));
-}
+static const char *const keys_help[] = {
+        "Up Down PgUp PgDn    move the cursor; in the details: scroll",
+        "Home End             to the first row, and stay there; to the last",
+        "Enter                details of the association at the cursor; back",
+        "/                    show only those that have all words of a text in what",
+        "                     is seen of them, as the peer's name, command, container;",
+        "                     Enter keeps it",
+        "Esc                  back; all rows again",
+        "< >                  sort by the column further left or right; left of the",
+        "                     first: by network namespace and id",
+        "r                    the other way round",
+        "^L ^Z q              draw anew, suspend, quit",
+        "",
+        "+ new   ~ changed   - gone, for some seconds",
+        "* before an address: the primary path",
+};
 
 int view_association(struct view *v, json_t *association, uint64_t now) {
-        struct row *row = find_row(v, association);
-        int r;
-
-        if (!row && unwanted(v, association))
-                return 0;
         v->dirty = true;
-        if (row) {
-                if (paths_differ(row->object, association) ||
-                    strcmp(member_string(row->object, "state"), member_string(association, "state")) != 0)
-                        row_mark(row, '~', now);
-                r = row_update(v, row, association);
-        } else {
-                r = row_add(v, association, &row);
-                /* At the very start all is new, so nothing is. */
-                if (r >= 0 && v->ready)
-                        row_mark(row, '+', now);
-        }
-        if (r < 0)
-                return r;
-        row->telling = v->telling;
-        if (unwanted(v, association))
-                row_gone(v, row, now);
-        return 0;
+        return rows_put(v->rows, association, now);
 }
 
 void view_begin(struct view *v) {
-        v->telling++;
+        rows_begin(v->rows);
 }
 
 void view_ready(struct view *v, uint64_t now) {
-        for (size_t i = 0; i < v->n_rows; i++)
-                if (v->rows[i]->telling != v->telling && v->rows[i]->mark != '-')
-                        row_gone(v, v->rows[i], now);
-        v->ready = v->dirty = true;
+        rows_ready(v->rows, now);
+        v->dirty = true;
+}
+
+static uint64_t count_of(json_t *object, const char *member) {
+        return (uint64_t) MAX(member_int(object, member), 0);
 }
 
 int view_change(struct view *v, json_t *change, uint64_t now) {
-        json_t *association = json_object_get(change, "association");
-        const char *state = member_string(change, "newState");
-        _cleanup_(json_decref_p) json_t *object = NULL;
-        struct row *row;
-        bool gone;
-        int r;
-
-        if (!json_is_object(association))
+        v->dirty = true;
+        if (strcmp(member_string(change, "type"), "unobserved") == 0)
+                v->unobserved += count_of(change, "established") + count_of(change, "failed");
+        if (!json_is_object(json_object_get(change, "association")))
                 return 0;
         v->changes++;
-        v->dirty = true;
-
-        object = json_copy(association);
-        if (!object || (state[0] && json_object_set_new(object, "state", json_string(state)) < 0))
-                return -ENOMEM;
-        gone = strcmp(member_string(change, "type"), "association_down") == 0 || unwanted(v, object);
-
-        row = find_row(v, object);
-        if (!row) {
-                if (gone)
-                        return 0;
-                r = row_add(v, object, &row);
-                if (r < 0)
-                        return r;
-                row_mark(row, '+', now);
-        } else {
-                r = row_update(v, row, object);
-                if (r < 0)
-                        return r;
-                row_mark(row, '~', now);
-        }
-        row->telling = v->telling;
-        if (gone)
-                row_gone(v, row, now);
-        return 0;
+        return rows_change(v->rows, change, now);
 }
 
 void view_scan(struct view *v, json_t *scan, uint64_t now) {
-        json_int_t age = member_int(scan, "ageMs");
-
-        v->scanned = now - MIN(now, (uint64_t) MAX(age, 0) * USEC_PER_MSEC);
-        v->stale = json_is_true(json_object_get(scan, "stale"));
+        v->scanned = now - MIN(now, count_of(scan, "ageMs") * USEC_PER_MSEC);
+        v->told = now;
+        json_decref(v->scan);
+        v->scan = json_incref(scan);
         v->dirty = true;
 }
 
@@ -294,32 +109,37 @@ void view_notice(struct view *v, const char *text) {
         v->dirty = true;
 }
 
-/* The screen */
+json_t *view_opened(const struct view *v) {
+        const struct row *row = rows_held(v->rows);
 
-static attr_t attributes[_STYLES];
-
-static void set_attributes(const struct options *o) {
-        attributes[STYLE_HEADER] = attributes[STYLE_WARNING] = attributes[STYLE_TROUBLE] = A_BOLD;
-        attributes[STYLE_DIM] = A_DIM;
-        if (!o->color || !has_colors() || start_color() == ERR || use_default_colors() == ERR)
-                return;
-        (void) init_pair(STYLE_WARNING, COLOR_YELLOW, -1);
-        (void) init_pair(STYLE_TROUBLE, COLOR_RED, -1);
-        attributes[STYLE_WARNING] = COLOR_PAIR(STYLE_WARNING);
-        attributes[STYLE_TROUBLE] = COLOR_PAIR(STYLE_TROUBLE) | A_BOLD;
+        return row ? row->object : NULL;
 }
+
+void view_samples(struct view *v, json_t *reply) {
+        json_decref(v->samples);
+        v->samples = json_incref(reply);
+        v->dirty = true;
+}
+
+/* The terminal */
 
 int view_new(const struct options *o, struct view **ret) {
         _cleanup_(view_free_p) struct view *v = NULL;
+        int r;
 
         v = calloc(1, sizeof(*v));
         if (!v)
                 return -ENOMEM;
         v->options = o;
-        v->tally.state_name = association_state_name;
+        v->sort = n_association_columns;
         v->grid = grid_new(association_columns, n_association_columns, LAYOUT_FIRST, o);
         if (!v->grid)
                 return -ENOMEM;
+        r = rows_new(association_columns, n_association_columns, o, &v->rows);
+        if (r >= 0)
+                r = detail_pane_new(o, &v->detail);
+        if (r < 0)
+                return r;
         *ret = steal_ptr(v);
         return 0;
 }
@@ -334,8 +154,9 @@ int view_open(struct view *v) {
         (void) nonl();
         (void) keypad(stdscr, true);
         (void) nodelay(stdscr, true);
+        (void) set_escdelay(ESCAPE_MSEC);
         (void) curs_set(0);
-        set_attributes(v->options);
+        paint_open(v->options->color);
         return 0;
 }
 
@@ -346,75 +167,14 @@ struct view *view_free(struct view *v) {
                 (void) endwin();
                 delscreen(v->screen);
         }
-        while (v->by_id)
-                (void) tdelete(*(struct row **) v->by_id, &v->by_id, compare_ids);
-        for (size_t i = 0; i < v->n_rows; i++)
-                row_free(v->rows[i]);
-        free(v->rows);
+        detail_pane_free(v->detail);
+        rows_free(v->rows);
         grid_free(v->grid);
+        json_decref(v->samples);
+        json_decref(v->scan);
         free(v->notice);
         free(v);
         return NULL;
-}
-
-static size_t rows_shown(void) {
-        return LINES > HEAD_LINES + FOOT_LINES ? (size_t) (LINES - HEAD_LINES - FOOT_LINES) : 0;
-}
-
-static size_t top_max(const struct view *v) {
-        return v->n_rows > rows_shown() ? v->n_rows - rows_shown() : 0;
-}
-
-bool view_keys(struct view *v) {
-        size_t page = MAX(rows_shown(), (size_t) 1);
-        int key;
-
-        while (v->screen && (key = getch()) != ERR) {
-                v->dirty = true;
-                switch (key) {
-
-                case 'q':
-                case 'Q':
-                        return true;
-
-                case KEY_UP:
-                case 'k':
-                        v->top -= MIN(v->top, (size_t) 1);
-                        break;
-
-                case KEY_DOWN:
-                case 'j':
-                        v->top++;
-                        break;
-
-                case KEY_PPAGE:
-                        v->top -= MIN(v->top, page);
-                        break;
-
-                case KEY_NPAGE:
-                case ' ':
-                        v->top += page;
-                        break;
-
-                case KEY_HOME:
-                case 'g':
-                        v->top = 0;
-                        break;
-
-                case KEY_END:
-                case 'G':
-                        v->top = SIZE_MAX / 2;
-                        break;
-
-                case KEY_RESIZE:
-                case 'L' - '@':
-                        v->resized = true;
-                        (void) clearok(stdscr, true);
-                        break;
-                }
-                v->top = MIN(v->top, top_max(v));
-        }
-        return false;
 }
 
 void view_suspend(struct view *v) {
@@ -436,136 +196,357 @@ void view_suspend(struct view *v) {
         v->dirty = v->resized = true;
 }
 
-struct pen {
-        attr_t all;             /* of the whole line */
-        int left;               /* columns until the right edge */
-};
-
-static void emit(const char *text, size_t length, enum style style, void *userdata) {
-        struct pen *pen = userdata;
-        int width = (int) plain_width(text, length);
-
-        if (width > pen->left)
-                length = plain_cut(text, length, (unsigned) MAX(pen->left, 0));
-        pen->left -= MIN(width, pen->left);
-        (void) attrset(pen->all | attributes[style]);
-        (void) addnstr(text, (int) length);
-        (void) attrset(A_NORMAL);
+/* Lines between the head and the foot. */
+static size_t body_lines(int head) {
+        return LINES > head + FOOT_LINES ? (size_t) (LINES - head - FOOT_LINES) : 0;
 }
 
-static void put_line(int y, attr_t attribute, const char *text) {
-        struct pen pen = { .all = attribute, .left = COLS };
+/* Keys */
 
-        (void) move(y, 0);
-        emit(text, strlen(text), STYLE_PLAIN, &pen);
+static int apply_filter(struct view *v) {
+        uint64_t columns = 0;
+
+        for (size_t i = 0; i < n_association_columns; i++)
+                if (grid_shows(v->grid, i))
+                        columns |= UINT64_C(1) << i;
+        return rows_filter(v->rows, v->filter, columns);
 }
 
-static void draw_head(struct view *v, uint64_t now) {
-        _cleanup_free_ char *totals = NULL, *news = NULL;
-        char span[TEXT_SPAN_MAX], clock[9] = "";
+static int sort_next(struct view *v, bool right) {
+        size_t n = n_association_columns, i = v->sort;
+
+        /* Left of the first column is what is none. */
+        do
+                i = right ? (i + 1) % (n + 1) : (i + n) % (n + 1);
+        while (i < n && !grid_shows(v->grid, i));
+        v->sort = i;
+        v->reverse = false;
+        return rows_sort(v->rows, v->sort, v->reverse);
+}
+
+static int type(struct view *v, int key) {
+        size_t length = strlen(v->filter);
+
+        switch (key) {
+
+        case KEY_ESCAPE:
+                v->filter[0] = '\0';
+                v->typing = false;
+                break;
+
+        case '\r':
+        case '\n':
+        case KEY_ENTER:
+                v->typing = false;
+                break;
+
+        case KEY_BACKSPACE:
+        case '\b':
+        case 0x7f:
+                while (length > 0 && ((unsigned char) v->filter[--length] & 0xc0) == 0x80)
+                        ;
+                v->filter[length] = '\0';
+                break;
+
+        default:
+                if (key < ' ' || key > 0xff || length == ROWS_FILTER_MAX)
+                        break;
+                v->filter[length] = (char) key;
+                v->filter[length + 1] = '\0';
+        }
+        return apply_filter(v);
+}
+
+static void move_to(struct view *v, size_t index) {
+        size_t before = rows_cursor(v->rows), after;
+
+        rows_move(v->rows, index);
+        after = rows_cursor(v->rows);
+        /* view_draw() keeps it on the screen. */
+        v->line = after > before ? v->line + (after - before) : v->line - MIN(v->line, before - after);
+}
+
+static void scroll_to(struct view *v, size_t top) {
+        if (rows_held(v->rows))
+                v->detail_top = top;
+        else
+                move_to(v, top);
+}
+
+static void open_details(struct view *v, bool open) {
+        rows_hold(v->rows, open ? rows_at(v->rows, rows_cursor(v->rows)) : NULL);
+        view_samples(v, NULL);
+        v->detail_top = 0;
+}
+
+/* 1: end */
+static int obey(struct view *v, int key) {
+        size_t page = MAX(body_lines(HEAD_LINES), (size_t) 1), at;
+        bool details = rows_held(v->rows);
+
+        if (key == KEY_RESIZE || key == 'L' - '@') {
+                v->resized = true;
+                (void) clearok(stdscr, true);
+                return 0;
+        }
+        if (v->help) {
+                v->help = false;
+                return key == 'q' || key == 'Q';
+        }
+        if (v->typing && (key < KEY_MIN || key == KEY_BACKSPACE || key == KEY_ENTER))
+                return type(v, key);
+
+        at = details ? v->detail_top : rows_cursor(v->rows);
+        switch (key) {
+
+        case 'q':
+        case 'Q':
+                return 1;
+
+        case '?':
+                v->help = true;
+                break;
+
+        case KEY_UP:
+        case 'k':
+                scroll_to(v, at - MIN(at, (size_t) 1));
+                break;
+
+        case KEY_DOWN:
+        case 'j':
+                scroll_to(v, at + 1);
+                break;
+
+        case KEY_PPAGE:
+                scroll_to(v, at - MIN(at, page));
+                break;
+
+        case KEY_NPAGE:
+        case ' ':
+                scroll_to(v, at + page);
+                break;
+
+        case KEY_HOME:
+        case 'g':
+                scroll_to(v, 0);
+                break;
+
+        case KEY_END:
+        case 'G':
+                scroll_to(v, SIZE_MAX / 2);
+                break;
+
+        case '\r':
+        case '\n':
+        case KEY_ENTER:
+                open_details(v, !details);
+                break;
+
+        case KEY_ESCAPE:
+                if (details)
+                        open_details(v, false);
+                else {
+                        v->filter[0] = '\0';
+                        return apply_filter(v);
+                }
+                break;
+
+        case '/':
+                v->typing = !details;
+                break;
+
+        case '<':
+        case '>':
+                return details ? 0 : sort_next(v, key == '>');
+
+        case 'r':
+                v->reverse = !v->reverse;
+                return rows_sort(v->rows, v->sort, v->reverse);
+        }
+        return 0;
+}
+
+int view_keys(struct view *v) {
+        int key, r = 0;
+
+        while (v->screen && r == 0 && (key = getch()) != ERR) {
+                v->dirty = true;
+                r = obey(v, key);
+        }
+        return r;
+}
+
+/* The picture */
+
+static void draw_clock(int used) {
+        char clock[9] = "";
         time_t t = time(NULL);
         struct tm tm;
 
-        totals = tally_text(&v->tally, "association", "associations");
-        put_line(0, A_BOLD, totals ?: "");
         if (localtime_r(&t, &tm))
                 (void) strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
-        if (COLS > (int) plain_width(totals ?: "", strlen(totals ?: "")) + 10)
+        if (COLS > used + 10)
                 (void) mvaddstr(0, COLS - 8, clock);
+}
+
+static int draw_head(const struct view *v, uint64_t now) {
+        _cleanup_free_ char *totals = NULL, *news = NULL;
+        bool stale = json_is_true(json_object_get(v->scan, "stale"));
+        char span[TEXT_SPAN_MAX], unobserved[64] = "";
+
+        totals = totals_text(rows_totals(v->rows), "association", "associations");
+        if (!totals)
+                return -ENOMEM;
+        paint_line(0, A_BOLD, totals);
+        draw_clock((int) plain_width(totals, strlen(totals)));
 
         if (v->notice) {
-                news = plain_format("%s; reconnecting…", v->notice);
-                put_line(1, attributes[STYLE_TROUBLE] | A_REVERSE, news ?: "");
-                return;
+                news = plain_format("%s", v->notice);
+                paint_line(1, paint_style(STYLE_TROUBLE) | A_REVERSE, news ?: "");
+                return news ? 0 : -ENOMEM;
         }
         text_span((now - MIN(now, v->scanned)) / TICK_USEC * TICK_USEC, span);
-        news = plain_format("%" PRIu64 " changes seen; last look %s%s%s", v->changes,
+        if (v->unobserved > 0)
+                snprintf(unobserved, sizeof(unobserved), "; %" PRIu64 " came and went unobserved", v->unobserved);
+        news = plain_format("%" PRIu64 " changes seen; last look %s%s%s%s%s", v->changes,
                             now < v->scanned + TICK_USEC ? "just now" : span,
                             now < v->scanned + TICK_USEC ? "" : " ago",
-                            v->stale ? ", the next is not finished" : "");
-        put_line(1, v->stale ? attributes[STYLE_WARNING] : A_NORMAL, news ?: "");
+                            stale ? ", the next is not finished" : "", unobserved,
+                            rows_left_out(v->rows) ? "; there are more than can be shown" : "");
+        paint_line(1, stale || rows_left_out(v->rows) ? paint_style(STYLE_WARNING) : A_NORMAL, news ?: "");
+        return news ? 0 : -ENOMEM;
 }
 
-static void draw_foot(const struct view *v) {
-        _cleanup_free_ char *text = NULL;
-        size_t last = MIN(v->top + rows_shown(), v->n_rows);
+static int draw_foot(const struct view *v, size_t top, size_t shown) {
+        _cleanup_free_ char *keys = NULL, *where = NULL;
+        size_t n = rows_count(v->rows), all = rows_total(v->rows);
+        int width;
 
-        text = plain_format("q quit   Up Down PgUp PgDn Home End scroll   %zu-%zu of %zu",
-                            MIN(v->top + 1, v->n_rows), last, v->n_rows);
-        put_line(LINES - 1, A_DIM, text ?: "");
+        if (rows_held(v->rows) || v->help)
+                keys = plain_format("q quit   Esc back   Up Down PgUp PgDn scroll");
+        else if (v->typing)
+                keys = plain_format("Filter: %s_   Enter keep   Esc clear", v->filter);
+        else if (v->filter[0])
+                keys = plain_format("q quit   ? keys   / filter: %s   Esc clear", v->filter);
+        else
+                keys = plain_format("q quit   ? keys   Enter details   / filter   < > r sort");
+        where = v->filter[0] ? plain_format("%zu-%zu of %zu (%zu)", MIN(top + 1, n), top + shown, n, all) :
+                plain_format("%zu-%zu of %zu", MIN(top + 1, n), top + shown, n);
+        if (!keys || !where)
+                return -ENOMEM;
+        paint_line(LINES - 1, v->typing ? A_BOLD : A_DIM, keys);
+        width = (int) plain_width(where, strlen(where));
+        if (rows_held(v->rows) || v->help || COLS < (int) plain_width(keys, strlen(keys)) + 2 + width)
+                return 0;
+        (void) attrset(A_DIM);
+        (void) mvaddstr(LINES - 1, COLS - width - 1, where);
+        (void) attrset(A_NORMAL);
+        return 0;
 }
 
-static attr_t row_attribute(const struct row *row, uint64_t now) {
-        uint64_t age = now - MIN(now, row->marked);
-
-        if (row->mark == '-')
-                return A_DIM;
-        if (!row->mark)
-                return A_NORMAL;
-        return age < MARK_STRONG_USEC ? A_REVERSE : A_BOLD;
+static const char *sort_sign(const struct view *v) {
+        return paint_utf8() ? (v->reverse ? "▼" : "▲") : v->reverse ? "v" : "^";
 }
 
-/* Takes out what has been gone long enough, and marks that are old. */
-static void clean(struct view *v, uint64_t now) {
-        size_t kept = 0;
+static void draw_row(const struct view *v, size_t i, const struct row *row, bool cursor, uint64_t now) {
+        bool fresh = now - MIN(now, row->marked) < MARK_FRESH_USEC;
+        struct pen pen = {
+                .all = paint_mark(row->mark, fresh) | (cursor ? A_REVERSE : 0),
+                .left = MAX(COLS - MARK_WIDTH, 0),
+        };
+        int y = (int) i + HEAD_LINES;
 
-        for (size_t i = 0; i < v->n_rows; i++) {
-                struct row *row = v->rows[i];
-
-                if (row->mark && now - MIN(now, row->marked) >= MARK_USEC) {
-                        if (row->mark == '-') {
-                                row_free(row);
-                                continue;
-                        }
-                        row->mark = 0;
-                }
-                v->rows[kept++] = row;
-        }
-        v->n_rows = kept;
+        /* All of the line, and not only where text is. */
+        (void) mvhline(y, 0, ' ' | pen.all, COLS);
+        (void) mvaddch(y, 0, (chtype) (row->mark ?: ' ') | pen.all);
+        (void) move(y, MARK_WIDTH);
+        grid_draw_line(v->grid, i, 0, paint_emit, &pen);
 }
 
-void view_draw(struct view *v, uint64_t now) {
-        size_t n;
+/* The rows on the screen alone are looked at. */
+static int draw_table(struct view *v, uint64_t now, size_t *ret_top, size_t *ret_shown) {
+        size_t lines = body_lines(HEAD_LINES), n = rows_count(v->rows), cursor = rows_cursor(v->rows), top, shown;
+        struct pen pen = { .left = COLS - MARK_WIDTH };
+        int r;
 
-        if (!v->screen || (now < v->drawn + (v->dirty ? DRAW_USEC_MIN : TICK_USEC) && !v->resized))
-                return;
-        clean(v, now);
-        if (v->unsorted)
-                qsort(v->rows, v->n_rows, sizeof(*v->rows), compare_rows);
-        v->top = MIN(v->top, top_max(v));
-        n = MIN(rows_shown(), v->n_rows - v->top);
+        v->line = MIN(v->line, lines > 0 ? lines - 1 : 0);
+        v->line = MIN(v->line, cursor);
+        top = MIN(cursor - v->line, n - MIN(n, lines));
+        v->line = cursor - top;
+        shown = MIN(lines, n - top);
 
-        (void) erase();
         grid_clear(v->grid);
-        for (size_t i = 0; i < n; i++)
-                if (grid_add(v->grid, v->rows[v->top + i]->object) < 0)
-                        n = i;
+        for (size_t i = 0; i < shown; i++) {
+                r = grid_add(v->grid, rows_at(v->rows, top + i)->object);
+                if (r < 0)
+                        return r;
+        }
+        grid_mark(v->grid, v->sort, sort_sign(v));
         (void) grid_fit(v->grid, (unsigned) MAX(COLS - MARK_WIDTH, 1), !v->resized);
 
-        draw_head(v, now);
-        if (LINES > HEAD_LINES) {
-                struct pen pen = { .left = COLS - MARK_WIDTH };
-
+        if (lines > 0 || LINES == HEAD_LINES + FOOT_LINES) {
                 (void) move(HEAD_LINES - 1, MARK_WIDTH);
-                grid_draw_header(v->grid, emit, &pen);
+                grid_draw_header(v->grid, paint_emit, &pen);
         }
-        for (size_t i = 0; i < n; i++) {
-                const struct row *row = v->rows[v->top + i];
-                struct pen pen = { .all = row_attribute(row, now), .left = COLS - MARK_WIDTH };
+        for (size_t i = 0; i < shown; i++)
+                draw_row(v, i, rows_at(v->rows, top + i), top + i == cursor, now);
+        *ret_top = top;
+        *ret_shown = shown;
+        return 0;
+}
 
-                (void) mvaddch((int) i + HEAD_LINES, 0, (chtype) (row->mark ?: ' '));
-                (void) move((int) i + HEAD_LINES, MARK_WIDTH);
-                grid_draw_line(v->grid, i, 0, emit, &pen);
-        }
-        draw_foot(v);
-        (void) refresh();
+static int draw_detail(struct view *v, uint64_t now) {
+        size_t lines = body_lines(DETAIL_HEAD_LINES), all;
+        int r;
 
-        v->drawn = now;
-        v->dirty = v->unsorted = v->resized = false;
+        r = detail_pane_fill(v->detail, rows_held(v->rows), v->samples, v->scan, now - MIN(now, v->told),
+                             (unsigned) COLS);
+        if (r < 0)
+                return r;
+        all = detail_pane_lines(v->detail);
+        v->detail_top = MIN(v->detail_top, all - MIN(all, lines));
+        detail_pane_draw(v->detail, DETAIL_HEAD_LINES, v->detail_top, lines);
+        return 0;
+}
+
+static void draw_help(void) {
+        for (size_t i = 0; i < MIN(ELEMENTS(keys_help), body_lines(HEAD_LINES)); i++)
+                paint_line((int) i + HEAD_LINES, A_NORMAL, keys_help[i]);
 }
 
 uint64_t view_due(const struct view *v) {
         if (!v->screen)
                 return UINT64_MAX;
-        return v->drawn + (v->dirty ? DRAW_USEC_MIN : TICK_USEC);
+        return v->drawn + (v->dirty ? MAX(DRAW_USEC_MIN, v->cost * DRAW_SHARE) : TICK_USEC);
+}
+
+int view_draw(struct view *v, uint64_t now) {
+        size_t top = 0, shown = 0;
+        int r;
+
+        if (!v->screen || (now < view_due(v) && !v->resized))
+                return 0;
+        v->dirty = false;
+        (void) rows_expire(v->rows, now);
+
+        (void) erase();
+        r = v->help ? 0 : rows_held(v->rows) ? draw_detail(v, now) : draw_table(v, now, &top, &shown);
+        if (r < 0)
+                return r;
+        if (v->help)
+                draw_help();
+        r = draw_head(v, now);
+        if (r >= 0)
+                r = draw_foot(v, top, shown);
+        if (r < 0)
+                return r;
+        (void) refresh();
+        v->resized = false;
+        v->drawn = now;
+        v->cost = clock_usec(CLOCK_MONOTONIC) - now;
+
+        /* Other columns may have come into view. */
+        if (v->filter[0])
+                r = apply_filter(v);
+        return r;
 }

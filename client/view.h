@@ -22,14 +22,18 @@ int view_association(struct view *v, json_t *association, uint64_t now);
 void view_ready(struct view *v, uint64_t now);
 int view_change(struct view *v, json_t *change, uint64_t now);
 void view_scan(struct view *v, json_t *scan, uint64_t now);
-/* What is wrong with the connection; NULL: nothing any more. */
+/* What is wrong with the connection or the kernel; NULL: nothing any more. */
 void view_notice(struct view *v, const char *text);
 
-/* Obeys the keys that were pressed. True: to end it. */
-bool view_keys(struct view *v);
+/* The association whose details are open, NULL: none; and what GetSamples tells of it, NULL: nothing. */
+json_t *view_opened(const struct view *v);
+void view_samples(struct view *v, json_t *reply);
+
+/* Obeys the keys that were pressed. 1: to end it; 0; -ENOMEM. */
+int view_keys(struct view *v);
 /* Gives the terminal back, stops this process and, when it is continued, takes over again. */
 void view_suspend(struct view *v);
-/* Draws if there is something new. */
-void view_draw(struct view *v, uint64_t now);
+/* Draws if there is something new. -ENOMEM. */
+int view_draw(struct view *v, uint64_t now);
 /* When it should be called again at the latest. */
 uint64_t view_due(const struct view *v);

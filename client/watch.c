@@ -8,22 +8,33 @@
 #include "clock.h"
 #include "json.h"
 #include "plain.h"
+#include "samples.h"
 #include "source.h"
+#include "story.h"
 #include "text.h"
 #include "view.h"
 #include "watch.h"
+#include "when.h"
 #include "writer.h"
 
 #define RETRY_USEC (1 * USEC_PER_SEC)
+/* However much there is to receive, keys are obeyed and the picture is drawn after so long. */
+#define RECEIVE_USEC (50 * USEC_PER_MSEC)
 
 struct watch {
         const struct options *options;
         struct varlink_client *client;  /* NULL: not connected */
         struct view *view;              /* NULL: lines */
         bool view_open;
+        struct samples *samples;        /* for the view */
+        bool more;                      /* there may be something to receive that poll() does not know of */
+        bool sctp_absent;
         struct writer *writer;          /* of JSON lines */
         bool was_ready;                 /* once, so that what fails now may mend */
         bool ready;                     /* the present state has been told */
+        char since[TEXT_TIME_MAX];      /* lines: from then on; "" from now on */
+        char last[TEXT_TIME_MAX];       /* lines: when the last change was, */
+        unsigned at_last, again;        /* so many were told of that moment; so many of them come once more */
         uint64_t patience;              /* until when: not connected, for the next try; not ready, for the daemon */
 };
 
@@ -50,8 +61,15 @@ static int begin(struct watch *w, bool view) {
 
         parameters = source_parameters(w->options);
         /* Lines tell of changes alone. States are filtered here: of what leaves them we want to hear, too. */
-        if (!parameters || json_object_set_new(parameters, "updates", json_boolean(view)) < 0)
+        if (!parameters || json_object_set_new(parameters, "updates", json_boolean(view)) < 0 ||
+            json_object_set_new(parameters, "present", json_boolean(view)) < 0)
                 return -ENOMEM;
+        /* Once more from the last moment on: nothing that went on while there was no connection is left out. */
+        if (w->last[0])
+                snprintf(w->since, sizeof(w->since), "%s", w->last);
+        if (!view && w->since[0] && json_object_set_new(parameters, "since", json_string(w->since)) < 0)
+                return -ENOMEM;
+        w->again = w->last[0] ? w->at_last : 0;
         (void) json_object_del(json_object_get(parameters, "filter"), "state");
         (void) json_object_del(json_object_get(parameters, "filter"), "impaired");
         r = source_connect(w->options, &c);
@@ -66,10 +84,13 @@ static int begin(struct watch *w, bool view) {
 }
 
 static void notice(struct watch *w, const char *why) {
-        if (w->view)
-                view_notice(w->view, why);
-        else
-                say("%s; reconnecting… What changes meanwhile is in the journal: journalctl -u sctpmond", why);
+        _cleanup_free_ char *text = NULL;
+
+        if (w->view) {
+                text = plain_format("%s; reconnecting…", why);
+                view_notice(w->view, text ?: why);
+        } else
+                say("%s; reconnecting… What changes meanwhile: sctpctl log", why);
 }
 
 static void lose(struct watch *w, const char *why) {
@@ -78,32 +99,33 @@ static void lose(struct watch *w, const char *why) {
         w->patience = now_usec() + RETRY_USEC;
 }
 
-/* "2026-01-31T12:00:00.123Z association_up 10.0.0.1:5000 <-> *10.0.0.2:3868 cookie_wait -> established 12ms" */
-static int print_line(json_t *change) {
-        json_t *association = json_object_get(change, "association"), *endpoint = json_object_get(change, "endpoint");
-        _cleanup_free_ char *local = NULL, *peer = NULL, *line = NULL;
-        json_t *duration = json_object_get(change, "durationMs");
-        char span[TEXT_SPAN_MAX] = "";
+static int print_line(struct watch *w, json_t *change) {
+        _cleanup_free_ char *line = story_text(change);
 
-        local = ends_text(association ?: endpoint, "localAddresses", "localPort", NULL);
-        peer = ends_text(association, "peerAddresses", "peerPort", "primaryAddress");
-        if (!local || !peer)
-                return -ENOMEM;
-        if (duration)
-                text_span((uint64_t) MAX(json_integer_value(duration), 0) * USEC_PER_MSEC, span);
-        if (association)
-                line = plain_format("%s %s %s <-> %s %s -> %s%s%s%s",
-                                    member_string(change, "at"), member_string(change, "type"),
-                                    local, peer, member_string(change, "oldState"), member_string(change, "newState"),
-                                    span[0] ? " after " : "", span,
-                                    strcmp(member_string(change, "certainty"), "low") == 0 ? " (not certain)" : "");
-        else
-                line = plain_format("%s %s %s", member_string(change, "at"), member_string(change, "type"), local);
         if (!line)
                 return -ENOMEM;
-        printf("%s\n", line);
+        writer_style(w->options, line, strlen(line), story_style(change));
+        printf("\n");
         (void) fflush(stdout);
         return ferror(stdout) ? -EPIPE : 0;
+}
+
+/* Of what comes once more after a new connection: whether it was told before. */
+static bool is_told(struct watch *w, json_t *change) {
+        const char *at = member_string(change, "at");
+
+        /* What was before comes before the present. */
+        if (!w->ready && strcmp(at, w->last) == 0 && w->again > 0) {
+                w->again--;
+                return true;
+        }
+        w->again = 0;
+        if (strcmp(at, w->last) != 0) {
+                snprintf(w->last, sizeof(w->last), "%s", at);
+                w->at_last = 0;
+        }
+        w->at_last++;
+        return false;
 }
 
 static int print_change(struct watch *w, json_t *change) {
@@ -111,26 +133,46 @@ static int print_change(struct watch *w, json_t *change) {
         json_t *impaired = json_object_get(w->options->filter, "impaired"),
                *association = json_object_get(change, "association");
 
+        if (is_told(w, change))
+                return 0;
         if (impaired && !json_equal(impaired, json_object_get(association, "impaired")))
                 return 0;
         if (wanted && strcmp(member_string(change, "oldState"), wanted) != 0 &&
             strcmp(member_string(change, "newState"), wanted) != 0)
                 return 0;
-        return w->writer ? writer_object(w->writer, change) : print_line(change);
+        return w->writer ? writer_object(w->writer, change) : print_line(w, change);
 }
 
 /* Without SCTP there is nothing to show, and no telling for how long. */
-static void say_absence(const struct watch *w, json_t *parameters) {
+static void say_absence(struct watch *w, json_t *parameters) {
         const char *reason = json_string_value(json_object_get(parameters, "reason"));
 
         if (!reason)
                 return;
-        if (w->view)
+        if (w->view) {
+                w->sctp_absent = true;
                 view_notice(w->view, "SCTP is not available (see: sctpctl status); waiting for it");
-        else {
+        } else {
                 say("SCTP is not available: %s", reason);
                 say("%s Waiting for it.", member_string(parameters, "advice"));
         }
+}
+
+/* What was asked for and is not there any more: a daemon that was started anew knows of nothing before. */
+static void say_horizon(struct watch *w, json_t *parameters) {
+        const char *since = member_string(parameters, "historySince");
+        char text[WHEN_TEXT_MAX];
+        uint64_t usec;
+
+        if (w->view || !w->since[0] || strcmp(since, w->since) <= 0 || text_to_time(since, &usec) < 0)
+                return;
+        say("sctpmond knows what changed from %s on. What was before: sctpctl log", when_text(usec, text));
+}
+
+/* Where nothing has been told yet, a new connection goes on from here. */
+static void remember_begin(struct watch *w, json_t *scan) {
+        if (!w->view && !w->since[0])
+                snprintf(w->since, sizeof(w->since), "%s", member_string(scan, "startedAt"));
 }
 
 static int handle(struct watch *w, json_t *parameters) {
@@ -141,6 +183,8 @@ static int handle(struct watch *w, json_t *parameters) {
 
         if (json_is_true(json_object_get(parameters, "ready"))) {
                 say_absence(w, parameters);
+                say_horizon(w, parameters);
+                remember_begin(w, scan);
                 w->ready = w->was_ready = true;
                 w->patience = UINT64_MAX;
                 if (w->view)
@@ -154,6 +198,10 @@ static int handle(struct watch *w, json_t *parameters) {
                 }
         }
         if (w->view) {
+                if (w->sctp_absent && (json_is_object(association) || json_is_object(change))) {
+                        w->sctp_absent = false;
+                        view_notice(w->view, NULL);
+                }
                 if (json_is_object(scan))
                         view_scan(w->view, scan, now_usec());
                 if (json_is_object(association))
@@ -181,12 +229,18 @@ static enum code end_of_call(struct watch *w, const struct varlink_reply *reply)
         return CODE_DONE;
 }
 
-/* Takes all that has come. A code other than CODE_DONE ends the watching; *ret_end ends it in peace. */
+/* Takes what has come. A code other than CODE_DONE ends the watching; *ret_end ends it in peace. */
 static enum code receive(struct watch *w, bool *ret_end) {
+        uint64_t until = now_usec() + RECEIVE_USEC;
+
+        w->more = false;
         while (w->client) {
                 _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
                 int r;
 
+                w->more = now_usec() >= until;
+                if (w->more)
+                        return CODE_DONE;
                 r = varlink_client_receive(w->client, 0, &reply);
                 if (r == -ETIMEDOUT) {
                         if (now_usec() < w->patience)
@@ -227,25 +281,48 @@ static void retry(struct watch *w) {
         else if (w->view) {
                 view_notice(w->view, NULL);
                 view_begin(w->view);
+                samples_renew(w->samples);
         }
 }
 
 static void wait_for_something(struct watch *w, const sigset_t *mask) {
-        struct pollfd fds[2] = {
+        struct pollfd fds[3] = {
                 { .fd = w->client ? varlink_client_fd(w->client) : -1, .events = POLLIN },
                 /* Of a pipe: that nobody reads it any more. */
                 { .fd = w->view_open ? STDIN_FILENO : STDOUT_FILENO, .events = w->view_open ? POLLIN : 0 },
+                { .fd = w->view ? samples_fd(w->samples) : -1, .events = POLLIN },
         };
         uint64_t now = now_usec(), until = w->patience;
         struct timespec timeout;
 
         if (w->view)
-                until = MIN(until, view_due(w->view));
+                until = MIN(until, MIN(view_due(w->view), samples_due(w->samples)));
+        if (w->more)
+                until = 0;
         until = until > now ? until - now : 0;
         timeout.tv_sec = (time_t) MIN(until / USEC_PER_SEC, (uint64_t) 3600);
         timeout.tv_nsec = (long) (until % USEC_PER_SEC * 1000);
         if (ppoll(fds, ELEMENTS(fds), &timeout, mask) > 0 && fds[1].revents & (POLLERR | POLLHUP))
                 caught_end = true;
+}
+
+/* What concerns the person at the terminal. */
+static enum code serve_view(struct watch *w, bool *ret_end) {
+        int r;
+
+        if (caught_stop) {
+                caught_stop = false;
+                view_suspend(w->view);
+        }
+        r = view_keys(w->view);
+        *ret_end = r > 0;
+        if (r == 0) {
+                samples_follow(w->samples, view_opened(w->view));
+                if (samples_work(w->samples, now_usec()))
+                        view_samples(w->view, samples_reply(w->samples));
+                r = view_draw(w->view, now_usec());
+        }
+        return r < 0 ? say_out_of_memory() : CODE_DONE;
 }
 
 static enum code loop(struct watch *w, const sigset_t *mask) {
@@ -254,13 +331,9 @@ static enum code loop(struct watch *w, const sigset_t *mask) {
 
         while (code == CODE_DONE && !end && !caught_end) {
                 if (w->view) {
-                        if (caught_stop) {
-                                caught_stop = false;
-                                view_suspend(w->view);
-                        }
-                        if (view_keys(w->view))
+                        code = serve_view(w, &end);
+                        if (code != CODE_DONE || end)
                                 break;
-                        view_draw(w->view, now_usec());
                 }
                 wait_for_something(w, mask);
                 if (w->client)
@@ -291,13 +364,14 @@ static void catch_signals(bool view, sigset_t *ret_mask) {
         (void) sigprocmask(SIG_BLOCK, &blocked, ret_mask);
 }
 
-enum code watch_run(const struct options *o) {
+static enum code run(const struct options *o, bool view) {
         struct watch w = { .options = o };
-        bool view = o->output == OUTPUT_TABLE && o->terminal && isatty(STDIN_FILENO);
         enum code code = CODE_FAILED;
         sigset_t mask;
         int r;
 
+        if (o->since > 0)
+                (void) text_time(o->since, w.since);
         r = begin(&w, view);
         if (r == -ENOMEM)
                 return say_out_of_memory();
@@ -306,9 +380,11 @@ enum code watch_run(const struct options *o) {
                 return CODE_FAILED;
         }
 
-        if (view)
-                r = view_new(o, &w.view);
-        else if (o->output != OUTPUT_TABLE)
+        if (view) {
+                r = samples_new(o, &w.samples);
+                if (r >= 0)
+                        r = view_new(o, &w.view);
+        } else if (o->output != OUTPUT_TABLE)
                 r = (w.writer = writer_new(o, WRITER_STREAM, NULL, 0)) ? 0 : -ENOMEM;
         if (r < 0)
                 code = say_out_of_memory();
@@ -318,7 +394,16 @@ enum code watch_run(const struct options *o) {
         }
 
         view_free(w.view);
+        samples_free(w.samples);
         writer_free(w.writer);
         varlink_client_free(w.client);
         return code;
+}
+
+enum code watch_run(const struct options *o) {
+        return run(o, o->output == OUTPUT_TABLE && o->terminal && isatty(STDIN_FILENO));
+}
+
+enum code watch_lines(const struct options *o) {
+        return run(o, false);
 }

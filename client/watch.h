@@ -6,3 +6,7 @@
 /* Follows the interface's Monitor until a signal, a key or a broken pipe ends it: a view that fills the
  * terminal, or a line for each change. */
 enum code watch_run(const struct options *o);
+
+/* The same, always a line for each change; with the options' `since` what the daemon still knows of before comes
+ * first. */
+enum code watch_lines(const struct options *o);

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ini.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,7 @@
 #include "text.h"
 
 #define SECTION "Monitor"
+#define PEER_SECTION "Peer"
 
 #define SAY(message, ...) log_compose(message, CONFIG_MESSAGE_MAX, __VA_ARGS__)
 
@@ -20,6 +22,8 @@ enum kind {
         PERCENT,                /* unsigned */
         BOOLEAN,                /* bool */
         SCOPE,                  /* bool: "all" or "own" */
+        COUNT,                  /* uint64_t */
+        SIZE,                   /* uint64_t, bytes */
 };
 
 static const struct setting {
@@ -79,6 +83,31 @@ static const struct setting {
                 0, 1,
                 "whether to ask connection tracking (yes)",
         },
+        {
+                "Damping", "damping", BOOLEAN, offsetof(struct config, damping),
+                0, 1,
+                "whether to sum up in the journal what flaps (yes)",
+        },
+        {
+                "HistoryChanges", "history-changes", COUNT, offsetof(struct config, history_changes),
+                0, HISTORY_CHANGES_MAX,
+                "changes kept in memory (20000)",
+        },
+        {
+                "HistoryBytes", "history-bytes", SIZE, offsetof(struct config, history_bytes),
+                HISTORY_BYTES_MIN, HISTORY_BYTES_MAX,
+                "memory for them (16M)",
+        },
+        {
+                "SampleInterval", "sample-interval", SPAN, offsetof(struct config, sample_interval_usec),
+                SAMPLES_INTERVAL_USEC_MIN, SAMPLES_INTERVAL_USEC_MAX,
+                "from one sample of an association to the next (10s)",
+        },
+        {
+                "SampleBytes", "sample-bytes", SIZE, offsetof(struct config, sample_bytes),
+                0, SAMPLES_BYTES_MAX,
+                "memory for samples (32M)",
+        },
 };
 
 static int parse_boolean(const char *text, bool *ret) {
@@ -106,6 +135,38 @@ static int parse_scope(const char *text, bool *ret) {
         return 0;
 }
 
+static const struct {
+        char suffix;
+        unsigned shift;
+} size_units[] = { { 'G', 30 }, { 'M', 20 }, { 'K', 10 } };
+
+/* "16M": as in systemd, in powers of 1024. */
+static int parse_size(const char *text, uint64_t *ret) {
+        size_t n = strlen(text);
+        unsigned shift = 0;
+        int r;
+
+        for (size_t i = 0; n > 0 && shift == 0 && i < ELEMENTS(size_units); i++)
+                if (text[n - 1] == size_units[i].suffix)
+                        shift = size_units[i].shift;
+        r = text_to_u64(text, n - (shift > 0), 10, UINT64_MAX >> shift, ret);
+        if (r >= 0)
+                *ret <<= shift;
+        return r;
+}
+
+static const char *size_text(uint64_t size, char buffer[static TEXT_SPAN_MAX]) {
+        for (size_t i = 0; i < ELEMENTS(size_units); i++)
+                if (size > 0 && size % (UINT64_C(1) << size_units[i].shift) == 0) {
+                        snprintf(buffer, TEXT_SPAN_MAX, "%" PRIu64 "%c", size >> size_units[i].shift,
+                                 size_units[i].suffix);
+                        return buffer;
+                }
+
+        snprintf(buffer, TEXT_SPAN_MAX, "%" PRIu64, size);
+        return buffer;
+}
+
 /* "100ms to 1h" */
 static const char *allowed(const struct setting *s, char *buffer, size_t size) {
         char min[TEXT_SPAN_MAX], max[TEXT_SPAN_MAX];
@@ -116,6 +177,12 @@ static const char *allowed(const struct setting *s, char *buffer, size_t size) {
                 break;
         case PERCENT:
                 snprintf(buffer, size, "%lu%% to %lu%%", (unsigned long) s->min, (unsigned long) s->max);
+                break;
+        case COUNT:
+                snprintf(buffer, size, "%" PRIu64 " to %" PRIu64, s->min, s->max);
+                break;
+        case SIZE:
+                snprintf(buffer, size, "%s to %s", size_text(s->min, min), size_text(s->max, max));
                 break;
         case BOOLEAN:
                 snprintf(buffer, size, "yes or no");
@@ -134,6 +201,10 @@ static const char *expected(const struct setting *s) {
                 return "a time such as 500ms, 2s or 1min 30s";
         case PERCENT:
                 return "a percentage such as 5%";
+        case COUNT:
+                return "a number";
+        case SIZE:
+                return "a size in bytes such as 512K, 16M or 1G";
         case BOOLEAN:
                 return "yes or no";
         case SCOPE:
@@ -163,6 +234,12 @@ static int set(const struct setting *s, const char *name, const char *value, str
                         n--;
                 r = text_to_u64(value, n, 10, UINT32_MAX, &number);
                 break;
+        case COUNT:
+                r = text_to_u64(value, n, 10, UINT64_MAX, &number);
+                break;
+        case SIZE:
+                r = parse_size(value, &number);
+                break;
         case BOOLEAN:
                 r = parse_boolean(value, &flag);
                 number = flag;
@@ -191,6 +268,8 @@ static int set(const struct setting *s, const char *name, const char *value, str
 
         switch (s->kind) {
         case SPAN:
+        case COUNT:
+        case SIZE:
                 *(uint64_t *) member = number;
                 break;
         case PERCENT:
@@ -216,7 +295,7 @@ int config_set(struct config *config, const char *name, const char *value, char 
 
 const char *config_option(size_t index, const char **ret_value, const char **ret_help) {
         static const char *const values[] = { [SPAN] = "TIME", [PERCENT] = "PERCENT", [BOOLEAN] = "BOOL",
-                                              [SCOPE] = "all|own" };
+                                              [SCOPE] = "all|own", [COUNT] = "N", [SIZE] = "SIZE" };
 
         if (index >= ELEMENTS(settings))
                 return NULL;
@@ -232,9 +311,121 @@ struct parse {
         const char *next, *end;         /* of the text not yet handed over */
         unsigned line;                  /* last handed over, from 1 */
         struct config *config;
+        unsigned peer;                  /* the line that the section [Peer NAME] begins in; 0: in none */
         int error;                      /* once there is one, the rest is not looked at */
         char *message;
 };
+
+/* At the end of a section [Peer NAME]. */
+static void finish_peer(struct parse *p) {
+        if (p->peer > 0 && p->error == 0 && alias_count_addresses(p->config->aliases) == 0) {
+                SAY(p->message, "%s:%u: the peer has no Address=", p->path, p->peer);
+                p->error = -EINVAL;
+        }
+        p->peer = 0;
+}
+
+static void add_peer(struct parse *p, const char *name) {
+        _cleanup_free_ char *escaped = text_escape(name, strlen(name));
+
+        if (!p->config->aliases)
+                p->error = alias_table_new(&p->config->aliases);
+        if (p->error == 0)
+                p->error = alias_add(p->config->aliases, name);
+
+        if (p->error == -EINVAL)
+                SAY(p->message, "%s:%u: %s%s: a name has at most %u bytes, neither / nor :, and is no address",
+                    p->path, p->line, *name ? "a peer cannot be called " : "the peer has no name", escaped ?: "",
+                    ALIAS_NAME_MAX);
+        else if (p->error == -EEXIST)
+                SAY(p->message, "%s:%u: there is a peer %s already", p->path, p->line, escaped ?: "");
+        else if (p->error == -E2BIG)
+                SAY(p->message, "%s:%u: there are too many peers: at most %u", p->path, p->line, ALIAS_NAMES_MAX);
+        else if (p->error < 0)
+                SAY(p->message, "%s:%u: %s", p->path, p->line, strerror(-p->error));
+        else
+                p->peer = p->line;
+}
+
+/* inih tells of a section by its first setting alone, and cuts what is longer than its own limit. */
+static void begin_section(struct parse *p, const char *line, size_t length) {
+        const char *end = memchr(line, ']', length);
+        _cleanup_free_ char *section = NULL;
+        const char *name;
+
+        finish_peer(p);
+        if (!end || p->error < 0)
+                return;
+        section = strndup(line + 1, (size_t) (end - line) - 1);
+        if (!section) {
+                SAY(p->message, "%s: cannot be read: %s", p->path, strerror(ENOMEM));
+                p->error = -ENOMEM;
+                return;
+        }
+
+        name = section + strcspn(section, " \t");
+        if (strncmp(section, PEER_SECTION, (size_t) (name - section)) == 0 &&
+            (size_t) (name - section) == strlen(PEER_SECTION)) {
+                size_t n;
+
+                name += strspn(name, " \t");
+                for (n = strlen(name); n > 0 && strchr(" \t", name[n - 1]); n--)
+                        ;
+                section[(size_t) (name - section) + n] = '\0';
+                add_peer(p, name);
+        }
+}
+
+static int add_addresses(struct parse *p, const char *value) {
+        struct address address;
+        size_t n;
+
+        for (value += strspn(value, " \t"); *value; value += n + strspn(value + n, " \t")) {
+                int r;
+
+                n = strcspn(value, " \t");
+                r = address_parse(value, n, &address);
+                if (r >= 0)
+                        r = alias_add_address(p->config->aliases, &address);
+                if (r == -EINVAL) {
+                        _cleanup_free_ char *escaped = text_escape(value, n);
+
+                        SAY(p->message, "%s:%u: %.100s is no address", p->path, p->line, escaped ?: "");
+                } else if (r == -E2BIG)
+                        SAY(p->message, "%s:%u: the peer has too many addresses: at most %u", p->path, p->line,
+                            ALIAS_ADDRESSES_MAX);
+                else if (r < 0)
+                        SAY(p->message, "%s:%u: %s", p->path, p->line, strerror(-r));
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+/* A line of a section [Peer NAME]. */
+static int set_peer(struct parse *p, const char *name, const char *value) {
+        _cleanup_free_ char *escaped = NULL;
+        uint64_t port;
+
+        if (strcmp(name, "Address") == 0)
+                return add_addresses(p, value);
+        if (strcmp(name, "Port") == 0) {
+                if (text_to_u64(value, strlen(value), 10, UINT16_MAX, &port) >= 0 && port > 0) {
+                        alias_set_port(p->config->aliases, (uint16_t) port);
+                        return 0;
+                }
+                escaped = text_escape(value, strlen(value));
+                SAY(p->message, "%s:%u: Port=%.100s is not a number from 1 to %u", p->path, p->line, escaped ?: "",
+                    UINT16_MAX);
+                return -EINVAL;
+        }
+
+        escaped = text_escape(name, strlen(name));
+        SAY(p->message, "%s:%u: there is no setting %.100s of a peer: only Address, Port", p->path, p->line,
+            escaped ?: "");
+        return -EINVAL;
+}
 
 /* Hands over one line at a time, so that handle_setting() knows which it is in. inih cuts lines that are
  * longer than its own limit and reads the rest as another line: such ones are refused here. */
@@ -252,6 +443,11 @@ static char *read_line(char *buffer, int size, void *userdata) {
         while (p->next < end && (*p->next == ' ' || *p->next == '\t'))
                 p->next++;
         n = (size_t) (end - p->next);
+        if (n > 0 && *p->next == '[') {
+                begin_section(p, p->next, n);
+                if (p->error < 0)
+                        return NULL;
+        }
         if (n + 2 > (size_t) size) {
                 SAY(p->message, "%s:%u: the line is too long: at most %d bytes", p->path, p->line, size - 2);
                 p->error = -E2BIG;
@@ -273,12 +469,17 @@ static int handle_setting(void *userdata, const char *section, const char *name,
 
         if (p->error < 0)
                 return 1;
+        if (p->peer > 0) {
+                p->error = set_peer(p, name, value);
+                return 1;
+        }
 
         if (strcmp(section, SECTION) != 0) {
                 escaped = text_escape(section, strlen(section));
                 if (*section)
-                        SAY(p->message, "%s:%u: there is no section [%s]: only [" SECTION "]", p->path, p->line,
-                            escaped ?: "");
+                        SAY(p->message,
+                            "%s:%u: there is no section [%s]: only [" SECTION "] and [" PEER_SECTION " NAME]",
+                            p->path, p->line, escaped ?: "");
                 else
                         SAY(p->message, "%s:%u: settings come after a line [" SECTION "]", p->path, p->line);
                 p->error = -EINVAL;
@@ -335,7 +536,7 @@ static int read_file(const char *path, char **ret, size_t *ret_size, const char 
                         break;
                 size += (size_t) n;
                 if (size > CONFIG_FILE_MAX) {
-                        *ret_problem = "it is larger than 64 KiB";
+                        *ret_problem = "it is larger than 1 MiB";
                         return -E2BIG;
                 }
         }
@@ -375,6 +576,7 @@ static int load_file(const char *path, struct config *config, char message[stati
                 p.next += 3;
 
         r = ini_parse_stream(read_line, &p, handle_setting, &p);
+        finish_peer(&p);
         /* A line number. inih goes on after a line that it cannot read, so ours may be a later one. */
         if (r > 0 && (p.error == 0 || (unsigned) r < p.line)) {
                 SAY(message, "%s:%d: this is neither NAME=VALUE nor [" SECTION "] nor a comment", p.path, r);
@@ -399,12 +601,17 @@ static int compare_names(const struct dirent **a, const struct dirent **b) {
         return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+void config_done(struct config *config) {
+        config->aliases = alias_table_unref(config->aliases);
+}
+
 int config_load(const char *path, struct config *config, char message[static CONFIG_MESSAGE_MAX]) {
-        struct config loaded = *config;
+        _cleanup_(config_done) struct config loaded = *config;
         struct dirent **names = NULL;
         char drop_in[PATH_MAX];
         int r, n;
 
+        loaded.aliases = NULL;
         r = load_file(path, &loaded, message);
         if (r < 0)
                 return r;
@@ -427,10 +634,17 @@ int config_load(const char *path, struct config *config, char message[static CON
                 free(names[i]);
         }
         free(names);
+        if (r >= 0 && loaded.aliases) {
+                r = alias_finish(loaded.aliases);
+                if (r < 0)
+                        SAY(message, "%s: cannot be read: %s", path, strerror(-r));
+        }
         if (r < 0)
                 return r;
 
+        config_done(config);
         *config = loaded;
+        loaded.aliases = NULL;
         return 0;
 }
 

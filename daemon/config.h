@@ -5,11 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alias.h"
+#include "history.h"
 #include "macro.h"
+#include "samples.h"
 #include "snapshot.h"
 
 /* Settings, from /etc/sctpmond.conf, /etc/sctpmond.conf.d/ and the command line: section [Monitor],
- * `Interval=1s`, on the command line `--interval=1s`. */
+ * `Interval=1s`, on the command line `--interval=1s`. Sections [Peer NAME] name peers. */
 
 #define CONFIG_INTERVAL_USEC_MIN        (100 * USEC_PER_MSEC)
 #define CONFIG_INTERVAL_USEC_MAX        (3600 * USEC_PER_SEC)
@@ -17,7 +20,7 @@
 #define CONFIG_SCAN_WAIT_USEC_MAX       (60 * USEC_PER_SEC)
 #define CONFIG_SCAN_TIMEOUT_USEC_MIN    USEC_PER_SEC
 #define CONFIG_SCAN_TIMEOUT_USEC_MAX    (3600 * USEC_PER_SEC)
-#define CONFIG_FILE_MAX                 (64u * 1024u)
+#define CONFIG_FILE_MAX                 (1024u * 1024u)
 #define CONFIG_MESSAGE_MAX              512
 
 struct config {
@@ -32,6 +35,12 @@ struct config {
         bool socket_options;            /* SocketOptions=: those of other processes' sockets */
         bool owners;                    /* Owners=: which processes have the sockets */
         bool conntrack;                 /* Conntrack=: where a connection came in before DNAT */
+        bool damping;                   /* Damping=, yes: sum up in the journal what goes up and down too often */
+        uint64_t history_changes;       /* HistoryChanges=, 20000: that are kept in memory at the most */
+        uint64_t history_bytes;         /* HistoryBytes=, 16M: in so much of it */
+        uint64_t sample_interval_usec;  /* SampleInterval=, 10s: from one round of samples to the next */
+        uint64_t sample_bytes;          /* SampleBytes=, 32M: the memory for them; 0: none are made */
+        struct alias_table *aliases;    /* of the sections [Peer NAME]; NULL: none */
 };
 
 #define CONFIG_DEFAULT ((struct config) {                               \
@@ -45,11 +54,20 @@ struct config {
         .socket_options = true,                                         \
         .owners = true,                                                 \
         .conntrack = true,                                              \
+        .damping = true,                                                \
+        .history_changes = 20000,                                       \
+        .history_bytes = 16 * 1024 * 1024,                              \
+        .sample_interval_usec = 10 * USEC_PER_SEC,                      \
+        .sample_bytes = 32 * 1024 * 1024,                               \
 })
 
 /* Reads `path` and `path`.d/ *.conf in the order of their names. Files that do not exist are fine. On
- * an error *config is untouched and `message` says what, where (file:line) and what is allowed. */
+ * an error *config is untouched and `message` says what, where (file:line) and what is allowed. Otherwise the
+ * names of peers are those of the files alone, and its reference to the ones before is released. */
 int config_load(const char *path, struct config *config, char message[static CONFIG_MESSAGE_MAX]);
+
+/* Releases its reference to the names of peers. */
+void config_done(struct config *config);
 
 /* Sets one value by its name, "Interval" or on the command line "interval". -ENOENT: no such name;
  * -EINVAL, -ERANGE: `message` says what is allowed ("interval=0 is out of range: 100ms to 1h"). */

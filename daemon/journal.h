@@ -2,6 +2,7 @@
 #pragma once
 
 #include "changes.h"
+#include "damper.h"
 #include "macro.h"
 #include "snapshot.h"
 
@@ -12,17 +13,14 @@
 /* The design's 10,000 changes of one interval, several times over. */
 #define JOURNAL_QUEUE_MAX       65536u
 #define JOURNAL_QUEUE_BYTES_MAX (64u * 1024u * 1024u)
-/* Addresses of one side in one entry: it must go through a datagram socket. */
-#define JOURNAL_ADDRESSES_MAX   1024u
-/* Processes named in one entry: those that have the socket, of which a fork may have made many. */
-#define JOURNAL_OWNERS_MAX      8u
 #define JOURNAL_GRACE_USEC      (3 * USEC_PER_SEC)
 
 struct journal;
 
 struct journal_counts {
         uint64_t queued;                /* waiting now */
-        uint64_t sent, lost;            /* so far */
+        uint64_t sent;                  /* entries, so far */
+        uint64_t lost;                  /* changes, so far */
         int save_error;                 /* negative errno if the last checkpoint could not be saved */
 };
 
@@ -36,6 +34,9 @@ DEFINE_CLEANUP(struct journal *, journal_free)
 /* Queues one change; those of figures alone are none for the journal. -ENOBUFS: the queue is full, the
  * change is counted as lost; how many were lost is itself sent as an entry as soon as there is room. */
 int journal_change(struct journal *j, const struct change *change);
+
+/* Queues a summary of what was held back: damper_next() gave it. -ENOBUFS: all that it counts is lost. */
+int journal_flapping(struct journal *j, const struct flapping *f, const struct snapshot *s);
 
 /* Queues that SCTP is there now, or is not: why, and what to do. */
 int journal_availability(struct journal *j, bool available, const char *reason, const char *advice);

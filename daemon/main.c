@@ -121,7 +121,7 @@ static int parse_arguments(struct arguments *a, int argc, char *argv[]) {
 
 static int read_config(const void *userdata, struct config *ret) {
         const struct arguments *a = userdata;
-        struct config config = CONFIG_DEFAULT;
+        _cleanup_(config_done) struct config config = CONFIG_DEFAULT;
         char message[CONFIG_MESSAGE_MAX];
         const char *value, *text;
         int r;
@@ -135,7 +135,9 @@ static int read_config(const void *userdata, struct config *ret) {
                 return r;
         }
 
+        config_done(ret);
         *ret = config;
+        config.aliases = NULL;
         return 0;
 }
 
@@ -218,8 +220,8 @@ static int run(const struct arguments *a, const struct config *config) {
 }
 
 int main(int argc, char *argv[]) {
+        _cleanup_(config_done) struct config config = CONFIG_DEFAULT;
         struct arguments arguments;
-        struct config config;
         int r;
 
         r = parse_arguments(&arguments, argc, argv);

@@ -272,18 +272,47 @@ static void notify_status(struct manager *m) {
         strcpy(m->status, status);
 }
 
-struct journal_walk {
-        struct journal *journal;
+/* One walk over what is new. */
+struct walk {
+        struct manager *manager;
+        uint64_t now;                   /* monotonic */
         bool any;
 };
 
-static int journal_one(const struct change *c, void *userdata) {
-        struct journal_walk *w = userdata;
+static void journal_one(struct manager *m, const struct change *c, uint64_t now) {
+        /* What it cannot take it counts as lost, and says so. */
+        if (!m->config.damping || damper_pass(m->damper, c, now))
+                (void) journal_change(m->journal, c);
+}
+
+/* Each change goes to all who want it. */
+static int tell_one(const struct change *change, void *userdata) {
+        struct walk *w = userdata;
+        struct manager *m = w->manager;
+        struct change c = *change;
+        struct event event;
+
+        if (c.association)
+                c.peer_name = alias_find(m->config.aliases, c.snapshot, c.association);
+        if (c.type == CHANGE_FIGURES) {
+                monitor_tell_figures(&m->monitors, &c);
+                return 0;
+        }
 
         w->any = true;
-        /* What it cannot take it counts as lost, and says so. */
-        (void) journal_change(w->journal, c);
+        journal_one(m, &c, w->now);
+        event_init(&event, &c);
+        monitor_tell(&m->monitors, &event);
+        history_add(m->history, &event);
         return 0;
+}
+
+/* Sums up what was held back. */
+static void report_flapping(struct manager *m, uint64_t now, bool all) {
+        struct flapping f;
+
+        while (m->damper && m->current && damper_next(m->damper, now, all, &f))
+                (void) journal_flapping(m->journal, &f, m->current);
 }
 
 /* What a first look must have read, so that what it does not show was not there. */
@@ -291,12 +320,29 @@ static bool can_measure(const struct snapshot_head *head) {
         return head->sources[SOURCE_EPS].result == SOURCE_READ && head->sources[SOURCE_ASSOCS].result == SOURCE_READ;
 }
 
+/* A round of them at the first scan after each SampleInterval. */
+static void make_samples(struct manager *m) {
+        const struct snapshot_head *head = snapshot_head(m->current);
+        uint64_t interval = m->config.sample_interval_usec;
+
+        /* What a table that cannot be read had told before is no sample of now. */
+        if (!head->available || head->sources[SOURCE_ASSOCS].result != SOURCE_READ ||
+            head->started_monotonic < m->samples_due)
+                return;
+
+        m->samples_due += interval;
+        if (m->samples_due <= head->started_monotonic)
+                m->samples_due = head->started_monotonic + interval;
+        if (samples_add(m->samples, m->current, interval, m->config.sample_bytes) < 0)
+                log_warning("a sample of the associations is left out: %s", strerror(ENOMEM));
+}
+
 /* A new snapshot: everything that follows from it. Takes it over, also on failure: then it is as if it had
  * not come, and the next one tells what changed. */
 static int manager_install(struct manager *m, struct snapshot *taken) {
         _cleanup_(snapshot_unref_p) struct snapshot *s = taken;
         struct snapshot *before = m->current;
-        struct journal_walk w = { .journal = m->journal };
+        struct walk w = { .manager = m, .now = snapshot_head(s)->started_monotonic };
         int r;
 
         report_availability(m, before ? snapshot_head(before) : NULL, snapshot_head(s));
@@ -311,10 +357,10 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
                         measure = before;
 
                 if (measure) {
-                        r = changes_find(measure, s, false, journal_one, &w);
+                        r = changes_find(measure, s, monitor_wants_updates(&m->monitors), m->tally, tell_one, &w);
                         if (r < 0)
                                 return r;
-                        monitor_tell(&m->monitors, measure, s);
+                        monitor_finish_look(&m->monitors, s);
                 }
                 if (measure || can_measure(snapshot_head(s))) {
                         if (!m->reported || w.any)
@@ -326,7 +372,9 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
 
         m->current = steal_ptr(s);
         snapshot_unref(before);
+        make_samples(m);
         hold_limit(&m->holds, m->current);
+        report_flapping(m, w.now, !m->config.damping);
         notify_status(m);
         return 0;
 }
@@ -425,6 +473,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 log_error("the settings in force are kept");
         else {
                 log_info("settings reloaded");
+                history_set_limits(m->history, m->config.history_changes, m->config.history_bytes);
+                m->samples_due = 0;
                 m->full_due = 0;
                 if (m->asked == 0)
                         (void) ask(m);
@@ -468,7 +518,14 @@ static int manager_setup(struct manager *m) {
 static void manager_done(struct manager *m) {
         /* Connections first: what they wait for or read from is theirs. */
         server_free(m->server);
+        if (m->journal)
+                report_flapping(m, clock_usec(CLOCK_MONOTONIC), true);
         journal_free(m->journal);
+        damper_free(m->damper);
+        tally_free(m->tally);
+        history_free(m->history);
+        samples_free(m->samples);
+        config_done(&m->config);
         sd_event_source_disable_unref(m->scan_timer);
         sd_event_source_disable_unref(m->wait_timer);
         sd_event_source_disable_unref(m->stuck_timer);
@@ -496,6 +553,8 @@ int manager_run(const struct manager_start *start) {
         sigset_t signals;
         int r;
 
+        (void) alias_table_ref(m.config.aliases);
+
         /* sd-event takes them by descriptor; blocked before the journal's thread is made, so that it never gets one. */
         (void) sigemptyset(&signals);
         (void) sigaddset(&signals, SIGTERM);
@@ -512,6 +571,14 @@ int manager_run(const struct manager_start *start) {
                                          JOURNAL_GRACE_USEC, start->state_path, &m.journal) :
                         journal_new(start->state_path, &m.journal);
         if (r >= 0)
+                r = damper_new(&m.damper);
+        if (r >= 0)
+                r = tally_new(&m.tally);
+        if (r >= 0)
+                r = history_new(m.started, &m.history);
+        if (r >= 0)
+                r = samples_new(&m.samples);
+        if (r >= 0)
                 r = server_new(m.event, &m.server);
         if (r >= 0 && start->strict)
                 server_set_strict(m.server, true);
@@ -524,6 +591,7 @@ int manager_run(const struct manager_start *start) {
         if (r < 0)
                 return r;
 
+        history_set_limits(m.history, m.config.history_changes, m.config.history_bytes);
         (void) sd_notify(false, "READY=1\nSTATUS=Looking at SCTP for the first time");
         r = sd_event_loop(m.event);
         (void) sd_notify(false, "STOPPING=1");

@@ -5,12 +5,16 @@
 #include <systemd/sd-event.h>
 
 #include "config.h"
+#include "damper.h"
+#include "history.h"
 #include "hold.h"
 #include "journal.h"
 #include "monitor.h"
+#include "samples.h"
 #include "scan.h"
 #include "server.h"
 #include "snapshot.h"
+#include "tally.h"
 
 /* The server process: it asks the scanner for snapshots, finds what changed, and serves both. */
 
@@ -22,6 +26,11 @@ struct manager {
         sd_event *event;
         struct server *server;
         struct journal *journal;
+        struct damper *damper;
+        struct tally *tally;                    /* what the counters have told up to `reported` */
+        struct history *history;
+        struct samples *samples;
+        uint64_t samples_due;                   /* monotonic: the next round of them */
 
         pid_t scanner_pid;
         int scanner_fd;

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "clock.h"
 #include "json.h"
-#include "monitor.h"
+#include "manager.h"
+#include "text.h"
 
 struct monitor {
         TAILQ_ENTRY(monitor) entry;
-        struct monitor_list *list;
-        struct hold_list *holds;
+        struct manager *manager;
         struct call *call;
-        struct filter filter;
-        bool updates;
+        struct monitor_options options;
         uint64_t lost;                  /* replies for which there was no room */
 
-        /* Until the marker has been sent: */
-        bool listing;
-        struct hold hold;               /* what is listed, */
-        uint32_t position;              /* how far, */
-        struct snapshot *latest;        /* and what has come since; NULL: nothing */
+        enum {
+                PAST,                   /* is told what has been, from the history, */
+                PRESENT,                /* what there is, from a snapshot, */
+                MEANWHILE,              /* what has changed since that was made, from the history, */
+                LIVE,                   /* and from now on each change as it is seen. */
+        } phase;
+        struct reading reading;         /* of the history */
+        uint64_t complete;              /* of the past, from then on */
+        struct hold hold;               /* the snapshot, */
+        uint32_t position;              /* and how far it has been told */
+        const struct association *last; /* whose figures were told */
 };
 
 /* Takes the whole subscriber down, its call excepted. */
 static void monitor_free(struct monitor *m) {
-        TAILQ_REMOVE(m->list, m, entry);
+        TAILQ_REMOVE(&m->manager->monitors, m, entry);
         if (m->hold.snapshot)
-                hold_remove(m->holds, &m->hold);
-        snapshot_unref(m->latest);
+                hold_remove(&m->manager->holds, &m->hold);
         free(m);
 }
 
@@ -43,32 +47,6 @@ static void overrun(struct monitor *m) {
         (void) call_error(call, "io.sctpmon.Monitor.Overrun", json_pack("{sI}", "lost", (json_int_t) lost));
 }
 
-static bool wants(const struct monitor *m, const struct change *c) {
-        if (c->type == CHANGE_FIGURES && !m->updates)
-                return false;
-
-        return c->association ? filter_association(&m->filter, c->snapshot, c->association) :
-                filter_endpoint(&m->filter, c->snapshot, c->endpoint);
-}
-
-/* NULL when out of memory. Takes the reply over. */
-static struct message *message_of(json_t *reply) {
-        struct message *m = NULL;
-
-        return reply && message_new(reply, &m) >= 0 ? m : NULL;
-}
-
-static struct message *message_about(const struct change *c) {
-        _cleanup_(buffer_done) struct buffer text = {};
-        struct message *m = NULL;
-
-        if (c->type != CHANGE_FIGURES)
-                return message_of(json_pack("{so}", "change", json_change(c)));
-
-        json_write_association(&text, c->snapshot, c->association);
-        return message_new_text("association", &text, &m) >= 0 ? m : NULL;
-}
-
 /* `message` is NULL if there was no memory for it. */
 static void notify(struct monitor *m, struct message *message) {
         /* After the first lost one nothing more is sent: the subscriber must not take a gap for calm. */
@@ -76,72 +54,149 @@ static void notify(struct monitor *m, struct message *message) {
                 m->lost++;
 }
 
-static int tell_one(const struct change *c, void *userdata) {
-        _cleanup_(message_unref_p) struct message *message = NULL;
-        struct monitor *m = userdata;
+/* NULL when out of memory. */
+static struct message *message_about(const struct snapshot *s, const struct association *a, const char *peer_name) {
+        _cleanup_(buffer_done) struct buffer text = {};
+        struct message *m = NULL;
 
-        if (wants(m, c)) {
-                message = message_about(c);
-                notify(m, message);
-        }
-        return 0;
+        json_write_association(&text, s, a, peer_name);
+        return message_new_text("association", &text, &m) >= 0 ? m : NULL;
 }
 
 static json_t *scan_reply(const struct snapshot *s) {
         return json_pack("{so}", "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), false));
 }
 
-/* The present state has been sent: the marker, then what has changed meanwhile. */
-static int go_live(struct monitor *m) {
-        const struct snapshot_head *head = snapshot_head(m->hold.snapshot);
+/* 1: one more is told; 0: there are no more. */
+static int tell_from_history(struct monitor *m) {
+        const struct history *h = m->manager->history;
+        const struct event *e;
         int r;
 
-        r = call_notify(m->call, json_pack("{sbsoss*ss*}", "ready", 1,
-                                           "scan", json_scan(m->hold.snapshot, clock_usec(CLOCK_MONOTONIC), false),
-                                           "reason", head->available ? NULL : head->reason,
-                                           "advice", head->available ? NULL : head->advice));
-        if (r >= 0 && m->latest)
-                r = changes_find(m->hold.snapshot, m->latest, m->updates, tell_one, m);
-        m->listing = false;
-        hold_remove(m->holds, &m->hold);
-        m->latest = snapshot_unref(m->latest);
-
-        return r;
-}
-
-static int next(struct call *call, void *userdata) {
-        struct monitor *m = userdata;
-        const struct snapshot *s = m->hold.snapshot;
-        _cleanup_(buffer_done) struct buffer text = {};
-        int r;
-
-        while (m->position < snapshot_head(s)->n_associations) {
-                const struct association *a = snapshot_associations(s) + m->position++;
-
-                if (!filter_association(&m->filter, s, a))
-                        continue;
-                json_write_association(&text, s, a);
-                r = call_notify_text(call, "association", &text);
+        r = history_read(h, &m->reading, &e);
+        if (r > 0) {
+                r = call_notify_message(m->call, e->message);
                 return r < 0 ? r : 1;
         }
-
-        r = go_live(m);
-        if (r >= 0 && m->lost > 0)
-                overrun(m);
+        if (r == -ESTALE) {
+                m->lost += history_first(h) - m->reading.number;
+                r = 0;
+        }
         return r;
 }
 
 static void evict(struct hold *h) {
         struct monitor *m = (struct monitor *) ((char *) h - offsetof(struct monitor, hold));
-        const struct snapshot *s = h->snapshot;
+        const struct association *a = snapshot_associations(h->snapshot);
 
-        for (uint32_t i = m->position; i < snapshot_head(s)->n_associations; i++)
-                m->lost += filter_association(&m->filter, s, snapshot_associations(s) + i);
+        for (uint32_t i = m->position; i < snapshot_head(h->snapshot)->n_associations; i++)
+                m->lost += filter_association(&m->options.filter, h->snapshot, a + i,
+                                              alias_find(m->manager->config.aliases, h->snapshot, a + i));
+        m->lost += history_end(m->manager->history) - m->reading.number;
         overrun(m);
 }
 
-int monitor_new(struct monitor_list *monitors, struct hold_list *holds, struct call *call,
-                const struct filter *filter, bool updates, struct snapshot *present) {
+/* All that has been is told. What comes next is the measure of it, and the history goes on behind it. */
+static void begin_present(struct monitor *m) {
+        m->phase = PRESENT;
+        m->complete = m->reading.complete;
+        m->reading = (struct reading) {
+                .filter = &m->options.filter,
+                .until = UINT64_MAX,
+                .number = history_end(m->manager->history),
+                .end = UINT64_MAX,
+        };
+        hold_add(&m->manager->holds, &m->hold, m->manager->current, evict);
+        if (!m->options.present)
+                m->position = snapshot_head(m->hold.snapshot)->n_associations;
+}
+
+static int tell_ready(struct monitor *m) {
+        const struct snapshot_head *head = snapshot_head(m->hold.snapshot);
+        char time[TEXT_TIME_MAX];
+
+        m->phase = MEANWHILE;
+        return call_notify(m->call, json_pack("{sbsoss*ss*ss*}", "ready", 1,
+                "scan", json_scan(m->hold.snapshot, clock_usec(CLOCK_MONOTONIC), false),
+                "historySince", m->options.past ? text_time(m->complete, time) : NULL,
+                "reason", head->available ? NULL : head->reason,
+                "advice", head->available ? NULL : head->advice));
+}
+
+/* What has other figures now than it was told with. */
+static int tell_again(const struct change *c, void *userdata) {
+        _cleanup_(message_unref_p) struct message *message = NULL;
+        struct monitor *m = userdata;
+        const char *peer_name;
+
+        if (!c->association || c->snapshot != m->manager->current || c->association == m->last)
+                return 0;
+        m->last = c->association;
+        peer_name = alias_find(m->manager->config.aliases, c->snapshot, c->association);
+        if (filter_association(&m->options.filter, c->snapshot, c->association, peer_name)) {
+                message = message_about(c->snapshot, c->association, peer_name);
+                notify(m, message);
+        }
+        return 0;
+}
+
+static int go_live(struct monitor *m) {
+        int r = 0;
+
+        /* The history has no figures. */
+        if (m->options.updates && m->options.present && m->hold.snapshot != m->manager->current)
+                r = changes_find(m->hold.snapshot, m->manager->current, true, NULL, tell_again, m);
+        m->phase = LIVE;
+        hold_remove(&m->manager->holds, &m->hold);
+        return r;
+}
+
+static int next_present(struct monitor *m) {
+        const struct snapshot *s = m->hold.snapshot;
+
+        while (m->position < snapshot_head(s)->n_associations) {
+                const struct association *a = snapshot_associations(s) + m->position++;
+                const char *peer_name = alias_find(m->manager->config.aliases, s, a);
+                _cleanup_(buffer_done) struct buffer text = {};
+                int r;
+
+                if (!filter_association(&m->options.filter, s, a, peer_name))
+                        continue;
+                json_write_association(&text, s, a, peer_name);
+                r = call_notify_text(m->call, "association", &text);
+                return r < 0 ? r : 1;
+        }
+
+        return 0;
+}
+
+static int next(struct call *call, void *userdata) {
+        struct monitor *m = userdata;
+        int r = 0;
+
+        (void) call;
+        if (m->phase == PAST) {
+                r = tell_from_history(m);
+                if (r != 0)
+                        return r;
+                begin_present(m);
+        }
+        if (m->phase == PRESENT) {
+                r = next_present(m);
+                if (r == 0)
+                        r = tell_ready(m);
+                return r < 0 ? r : 1;
+        }
+
+        r = tell_from_history(m);
+        if (r == 0 && m->lost == 0)
+                r = go_live(m);
+        if (r == 0 && m->lost > 0)
+                overrun(m);
+        return r;
+}
+
+int monitor_new(struct manager *manager, struct call *call, const struct monitor_options *options) {
         struct monitor *m;
 
         m = calloc(1, sizeof(*m));
@@ -149,59 +204,74 @@ int monitor_new(struct monitor_list *monitors, struct hold_list *holds, struct c
                 return -ENOMEM;
 
         *m = (struct monitor) {
-                .list = monitors,
-                .holds = holds,
+                .manager = manager,
                 .call = call,
-                .filter = *filter,
-                .updates = updates,
-                .listing = true,
+                .options = *options,
         };
-        TAILQ_INSERT_TAIL(monitors, m, entry);
-        hold_add(holds, &m->hold, present, evict);
+        TAILQ_INSERT_TAIL(&manager->monitors, m, entry);
         call_on_hangup(call, on_hangup, m);
+        if (options->past)
+                m->reading = (struct reading) {
+                        .filter = &m->options.filter,
+                        .since = options->since,
+                        .until = UINT64_MAX,
+                        .number = history_first(manager->history),
+                        .end = UINT64_MAX,
+                        .gaps = true,
+                        .complete = history_get_counts(manager->history).since,
+                };
+        else
+                begin_present(m);
 
         /* On failure the connection ends, and with it, by on_hangup(), the subscriber. */
         return call_stream(call, next, NULL, m);
 }
 
-static int tell_all(const struct change *c, void *userdata) {
+bool monitor_wants_updates(const struct monitor_list *monitors) {
+        const struct monitor *m;
+
+        TAILQ_FOREACH(m, monitors, entry)
+                if (m->options.updates)
+                        return true;
+
+        return false;
+}
+
+void monitor_tell(struct monitor_list *monitors, const struct event *e) {
+        struct monitor *m;
+
+        TAILQ_FOREACH(m, monitors, entry)
+                if (m->phase == LIVE && (!e->key || filter_change(&m->options.filter, e->key)))
+                        notify(m, e->message);
+}
+
+void monitor_tell_figures(struct monitor_list *monitors, const struct change *c) {
         _cleanup_(message_unref_p) struct message *message = NULL;
-        struct monitor_list *monitors = userdata;
         struct monitor *m;
 
         TAILQ_FOREACH(m, monitors, entry) {
-                if (m->listing || !wants(m, c))
+                if (m->phase != LIVE || !m->options.updates ||
+                    !filter_association(&m->options.filter, c->snapshot, c->association, c->peer_name))
                         continue;
                 if (!message)
-                        message = message_about(c);
+                        message = message_about(c->snapshot, c->association, c->peer_name);
                 notify(m, message);
         }
-
-        return 0;
 }
 
-void monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct snapshot *after) {
+void monitor_finish_look(struct monitor_list *monitors, const struct snapshot *s) {
         _cleanup_(message_unref_p) struct message *look = NULL;
         struct monitor *m, *following;
-        bool updates = false;
-        int r;
-
-        TAILQ_FOREACH(m, monitors, entry)
-                updates |= m->updates;
-
-        r = changes_find(before, after, updates, tell_all, monitors);
-        if (updates)
-                look = message_of(scan_reply(after));
 
         for (m = TAILQ_FIRST(monitors); m; m = following) {
                 following = TAILQ_NEXT(m, entry);
-                if (m->listing) {
-                        snapshot_unref(m->latest);
-                        m->latest = snapshot_ref(after);
-                } else if (r < 0)
-                        m->lost++;
-                else if (m->updates)
+                if (m->phase == LIVE && m->options.updates) {
+                        json_t *reply = look ? NULL : scan_reply(s);
+
+                        if (reply && message_new(reply, &look) < 0)
+                                look = NULL;
                         notify(m, look);
+                }
                 if (m->lost > 0)
                         overrun(m);
         }

@@ -4,21 +4,36 @@
 #include <sys/queue.h>
 
 #include "filter.h"
-#include "hold.h"
+#include "history.h"
 #include "server.h"
 
-/* Subscribers of the method Monitor. Each gets the present associations as fast as it reads, a marker,
- * then what changes; a text that several get is made once. One that reads too slowly is ended with the
- * error Overrun, which counts what it lost. */
+/* Subscribers of the method Monitor. Each gets what it asks for of the past, then the present associations, as fast as
+ * it reads, a marker, then what changes; a text that several get is made once. One that reads too slowly is ended with
+ * the error Overrun, which counts what it lost. */
+
+struct manager;
 
 TAILQ_HEAD(monitor_list, monitor);
 
-/* Answers `call` from now on, beginning with `present`. */
-int monitor_new(struct monitor_list *monitors, struct hold_list *holds, struct call *call,
-                const struct filter *filter, bool updates, struct snapshot *present);
+/* What a subscriber wants. */
+struct monitor_options {
+        struct filter filter;
+        bool updates;                   /* figures, too */
+        bool present;                   /* the present associations */
+        bool past;                      /* and what is known of the past, */
+        uint64_t since;                 /* from then on; realtime, usec */
+};
 
-/* Tells all of them what changed from `before` to `after`. Whoever cannot be told all of it is ended with
- * the error Overrun. */
-void monitor_tell(struct monitor_list *monitors, struct snapshot *before, struct snapshot *after);
+/* Answers `call` from now on. There is a snapshot already. */
+int monitor_new(struct manager *manager, struct call *call, const struct monitor_options *options);
+
+/* Whether anybody wants to hear of figures. */
+bool monitor_wants_updates(const struct monitor_list *monitors);
+
+/* For each change of a look, before the history has got it; for each association whose figures alone have changed. */
+void monitor_tell(struct monitor_list *monitors, const struct event *e);
+void monitor_tell_figures(struct monitor_list *monitors, const struct change *c);
+/* All of a look has been told. Whoever could not be told all of it is ended with the error Overrun. */
+void monitor_finish_look(struct monitor_list *monitors, const struct snapshot *s);
 
 unsigned monitor_count(const struct monitor_list *monitors);

@@ -166,6 +166,8 @@ int message_new_text(const char *member, const struct buffer *value, struct mess
                 return -ENOMEM;
         }
 
+        /* It may be kept for long. */
+        text.data = realloc(text.data, text.length) ?: text.data;
         *m = (struct message) { .refs = 1, .text = text.data, .length = text.length };
         *ret = m;
         return 0;
@@ -184,8 +186,8 @@ struct message *message_unref(struct message *m) {
         return NULL;
 }
 
-/* What a message takes, for the sum of all: small ones are mostly overhead. */
-static size_t message_cost(const struct message *m) {
+/* Small ones are mostly overhead. */
+size_t message_size(const struct message *m) {
         return sizeof(*m) + m->length;
 }
 
@@ -209,7 +211,7 @@ static int queue_push(struct connection *c, struct message *m) {
         c->queue[(c->head + c->count++) % c->allocated] = m;
         m->refs++;
         c->queued_bytes += m->length;
-        s->queued_bytes += sizeof(m) + (m->queued++ == 0 ? message_cost(m) : 0);
+        s->queued_bytes += sizeof(m) + (m->queued++ == 0 ? message_size(m) : 0);
         return 0;
 }
 
@@ -221,7 +223,7 @@ static void queue_pop(struct connection *c) {
         c->count--;
         c->written = 0;
         c->queued_bytes -= m->length;
-        s->queued_bytes -= sizeof(m) + (--m->queued == 0 ? message_cost(m) : 0);
+        s->queued_bytes -= sizeof(m) + (--m->queued == 0 ? message_size(m) : 0);
         message_unref(m);
 
         if (c->count == 0) {

@@ -110,6 +110,8 @@ int message_new(json_t *parameters, struct message **ret);      /* takes the ref
 /* { "MEMBER": VALUE }, from the value's text. */
 int message_new_text(const char *member, const struct buffer *value, struct message **ret);
 struct message *message_unref(struct message *m);
+/* What it takes in memory. */
+size_t message_size(const struct message *m);
 DEFINE_CLEANUP(struct message *, message_unref)
 int call_notify_message(struct call *call, struct message *m);
 

@@ -8,6 +8,7 @@
 #include "json.h"
 #include "netns.h"
 #include "service.h"
+#include "status.h"
 #include "text.h"
 
 #define ERROR(name) "io.sctpmon.Monitor." name
@@ -24,7 +25,9 @@ struct query {
         struct want want;
         uint64_t not_before;            /* monotonic: a snapshot that began then is new enough */
         bool all;                       /* ListEndpoints: those that do not listen, too */
-        bool updates;                   /* Monitor */
+        bool updates, present;          /* Monitor */
+        bool past;                      /* Monitor: `since` is given */
+        struct reading reading;         /* GetHistory */
         uint32_t association_id;        /* GetAssociation; 0: any */
         bool statistics;
         bool stale;
@@ -102,7 +105,36 @@ static int query_read_filter(struct query *q, json_t *parameters, enum filter_su
                 return -EINVAL;
         }
 
+        if (q->filter.peer_name[0] != '\0' && !alias_has(q->manager->config.aliases, q->filter.peer_name)) {
+                (void) call_invalid(q->call, "filter.peerName");
+                return -EINVAL;
+        }
+
         return query_read_netns(q, filter, "filter.netns");
+}
+
+/* *ret stays as it is where it is not given. -EINVAL: the caller has got an error. */
+static int query_read_time(struct query *q, json_t *parameters, const char *name, uint64_t *ret) {
+        const char *text = json_string_value(json_object_get(parameters, name));
+
+        if (text && text_to_time(text, ret) < 0) {
+                (void) call_invalid(q->call, name);
+                return -EINVAL;
+        }
+        return text != NULL;
+}
+
+static int query_read_id(struct query *q, json_t *parameters) {
+        json_t *id = json_object_get(parameters, "associationId");
+
+        if (!id || json_is_null(id))
+                return 0;
+        if (json_integer_value(id) < 1 || json_integer_value(id) > UINT32_MAX) {
+                (void) call_invalid(q->call, "associationId");
+                return -EINVAL;
+        }
+        q->association_id = (uint32_t) json_integer_value(id);
+        return 0;
 }
 
 /* -EINVAL: the caller has got an error. */
@@ -118,9 +150,19 @@ static int query_new(struct manager *m, struct call *call, json_t *parameters, e
         q->call = call;
         q->filter = FILTER_ANY;
         q->updates = json_is_true(json_object_get(parameters, "updates"));
+        q->present = !json_is_false(json_object_get(parameters, "present"));
         q->statistics = json_is_true(json_object_get(parameters, "statistics"));
         q->all = json_is_true(json_object_get(parameters, "all"));
+        q->reading = (struct reading) { .filter = &q->filter, .until = UINT64_MAX, .gaps = true };
         r = query_read_age(q, parameters);
+        if (r >= 0)
+                r = query_read_id(q, parameters);
+        if (r >= 0)
+                r = query_read_time(q, parameters, "since", &q->reading.since);
+        if (r >= 0) {
+                q->past = r > 0;
+                r = query_read_time(q, parameters, "until", &q->reading.until);
+        }
         if (r >= 0)
                 r = query_read_netns(q, parameters, "netns");
         if (r >= 0)
@@ -228,7 +270,7 @@ struct listing {
         enum source source;
         uint32_t (*count)(const struct snapshot_head *head);
         bool (*wants)(const struct query *q, uint32_t row);
-        void (*write)(struct buffer *b, const struct snapshot *s, uint32_t row);
+        void (*write)(struct buffer *b, const struct query *q, uint32_t row);
 };
 
 static uint32_t count_endpoints(const struct snapshot_head *head) {
@@ -241,20 +283,28 @@ static bool wants_endpoint(const struct query *q, uint32_t row) {
         return (q->all || !e->unlisted) && filter_endpoint(&q->filter, q->hold.snapshot, e);
 }
 
-static void write_endpoint(struct buffer *b, const struct snapshot *s, uint32_t row) {
-        json_write_endpoint(b, s, snapshot_endpoints(s) + row);
+static void write_endpoint(struct buffer *b, const struct query *q, uint32_t row) {
+        json_write_endpoint(b, q->hold.snapshot, snapshot_endpoints(q->hold.snapshot) + row);
 }
 
 static uint32_t count_associations(const struct snapshot_head *head) {
         return head->n_associations;
 }
 
-static bool wants_association(const struct query *q, uint32_t row) {
-        return filter_association(&q->filter, q->hold.snapshot, snapshot_associations(q->hold.snapshot) + row);
+static const char *query_peer_name(const struct query *q, const struct snapshot *s, const struct association *a) {
+        return alias_find(q->manager->config.aliases, s, a);
 }
 
-static void write_association(struct buffer *b, const struct snapshot *s, uint32_t row) {
-        json_write_association(b, s, snapshot_associations(s) + row);
+static bool wants_association(const struct query *q, uint32_t row) {
+        const struct association *a = snapshot_associations(q->hold.snapshot) + row;
+
+        return filter_association(&q->filter, q->hold.snapshot, a, query_peer_name(q, q->hold.snapshot, a));
+}
+
+static void write_association(struct buffer *b, const struct query *q, uint32_t row) {
+        const struct association *a = snapshot_associations(q->hold.snapshot) + row;
+
+        json_write_association(b, q->hold.snapshot, a, query_peer_name(q, q->hold.snapshot, a));
 }
 
 static uint32_t count_namespaces(const struct snapshot_head *head) {
@@ -267,8 +317,8 @@ static bool wants_namespace(const struct query *q, uint32_t row) {
         return true;
 }
 
-static void write_namespace(struct buffer *b, const struct snapshot *s, uint32_t row) {
-        json_write_netns(b, snapshot_namespaces(s) + row);
+static void write_namespace(struct buffer *b, const struct query *q, uint32_t row) {
+        json_write_netns(b, snapshot_namespaces(q->hold.snapshot) + row);
 }
 
 static const struct listing endpoints = {
@@ -311,7 +361,7 @@ static int list_next(struct call *call, void *userdata) {
 
                 if (!q->listing->wants(q, row))
                         continue;
-                q->listing->write(&text, s, row);
+                q->listing->write(&text, q, row);
                 r = call_notify_text(call, q->listing->member, &text);
                 return r < 0 ? r : 1;
         }
@@ -410,46 +460,17 @@ static int monitor_snapshot(struct call *call, struct snapshot *s, bool stale, v
                 return 0;
 
         /* Without SCTP it begins with nothing, and goes on when SCTP appears. */
-        return monitor_new(&q->manager->monitors, &q->manager->holds, call, &q->filter, q->updates, s);
+        return monitor_new(q->manager, call, &(struct monitor_options) {
+                .filter = q->filter,
+                .updates = q->updates,
+                .present = q->present,
+                .past = q->past,
+                .since = q->reading.since,
+        });
 }
 
 static int monitor(struct call *call, json_t *parameters, void *userdata) {
         return query_start(userdata, call, parameters, NULL, monitor_snapshot);
-}
-
-static json_t *json_source(const struct source_report *report, enum source source, const struct config *config) {
-        static const struct source_report none = { .result = SOURCE_SKIPPED };
-        char time[TEXT_TIME_MAX], reason[sizeof(report->text)];
-        const char *off = config_off_by(config, source);
-        json_t *json;
-
-        snprintf(reason, sizeof(reason), "%s", report->text);
-        if (off)
-                snprintf(reason, sizeof(reason), "switched off by %s", off);
-        /* Of one that was in use until the last reload nothing is true any more. Our own namespace is always read. */
-        if (off && source != SOURCE_NAMESPACES)
-                report = &none;
-        json = json_pack("{sssssIsIsIsIss*ss*}",
-                         "name", source_name(source),
-                         "result", source_result_name(report->result),
-                         "rows", (json_int_t) report->rows,
-                         "malformed", (json_int_t) report->malformed,
-                         "waiting", (json_int_t) report->waiting,
-                         "durationUs", (json_int_t) report->duration_usec,
-                         "lastRun", report->last_run > 0 ? text_time(report->last_run, time) : NULL,
-                         "reason", reason[0] != '\0' ? reason : NULL);
-        if (json && source == SOURCE_OPTIONS)
-                (void) json_set_u64(json, "holdMaxUs", report->hold_max_usec);
-        return json;
-}
-
-static json_t *json_sources(const struct manager *m, const struct snapshot_head *head) {
-        json_t *sources = json_array();
-
-        for (size_t i = 0; i < _SOURCE_MAX; i++)
-                (void) json_array_append_new(sources, json_source(head->sources + i, (enum source) i, &m->config));
-
-        return sources;
 }
 
 /* How many of the snapshot's associations are asked for, and the last of them. */
@@ -459,7 +480,7 @@ static uint32_t find_associations(const struct query *q, const struct snapshot *
 
         for (uint32_t i = 0; i < snapshot_head(s)->n_associations; i++)
                 if ((q->association_id == 0 || a[i].id == q->association_id) &&
-                    filter_association(&q->filter, s, a + i)) {
+                    filter_association(&q->filter, s, a + i, query_peer_name(q, s, a + i))) {
                         *ret = a + i;
                         n++;
                 }
@@ -507,9 +528,10 @@ static json_t *json_statistics(const struct query *q, const struct snapshot *s, 
 }
 
 static int reply_association(const struct query *q, const struct snapshot *s, const struct association *a, bool stale) {
-        return call_reply(q->call, json_pack("{sosososo*}", "association", json_association(s, a),
+        return call_reply(q->call, json_pack("{sosososo*}",
+                          "association", json_association(s, a, query_peer_name(q, s, a)),
                           "scan", json_scan(s, clock_usec(CLOCK_MONOTONIC), stale || table_failed(s, SOURCE_ASSOCS)),
-                          "sources", json_sources(q->manager, snapshot_head(s)),
+                          "sources", status_sources(q->manager, snapshot_head(s)),
                           "statistics", q->statistics ? json_statistics(q, s, a) : NULL));
 }
 
@@ -553,7 +575,6 @@ static int association_snapshot(struct call *call, struct snapshot *s, bool stal
 }
 
 static int get_association(struct call *call, json_t *parameters, void *userdata) {
-        json_t *id = json_object_get(parameters, "associationId");
         struct manager *m = userdata;
         struct query *q, **holder;
         int r;
@@ -561,13 +582,6 @@ static int get_association(struct call *call, json_t *parameters, void *userdata
         r = query_new(m, call, parameters, FILTER_ASSOCIATIONS, &q);
         if (r < 0)
                 return r == -EINVAL ? 0 : r;
-        if (id && !json_is_null(id)) {
-                if (json_integer_value(id) < 1 || json_integer_value(id) > UINT32_MAX) {
-                        query_free(q);
-                        return call_invalid(call, "associationId");
-                }
-                q->association_id = (uint32_t) json_integer_value(id);
-        }
         if (!m->current)
                 return query_wait(q, association_snapshot);
 
@@ -578,83 +592,76 @@ static int get_association(struct call *call, json_t *parameters, void *userdata
         return r;
 }
 
-static json_t *json_complaints(const struct snapshot *s) {
-        const struct complaint *c = snapshot_complaints(s);
-        json_t *complaints = json_array();
-
-        for (uint32_t i = 0; i < snapshot_head(s)->n_complaints; i++)
-                (void) json_array_append_new(complaints, json_pack("{sssIss}", "source", c[i].file,
-                                                                   "line", (json_int_t) c[i].line, "text", c[i].text));
-        return complaints;
-}
-
-static json_t *json_status(const struct manager *m) {
-        struct server_counts clients = server_get_counts(m->server);
-        struct journal_counts journal = journal_get_counts(m->journal);
-        char started[TEXT_TIME_MAX];
-
-        return json_pack("{sssIsIsssIsIs{sIsIsIsIsI}s{sIsIsIss*}}",
-                         "version", PACKAGE_VERSION,
-                         "pid", (json_int_t) getpid(),
-                         "scannerPid", (json_int_t) m->scanner_pid,
-                         "startedAt", text_time(m->started, started),
-                         "intervalMs", (json_int_t) (m->config.interval_usec / USEC_PER_MSEC),
-                         "effectiveIntervalMs", (json_int_t) (m->effective_interval / USEC_PER_MSEC),
-                         "clients",
-                         "connected", (json_int_t) clients.connected,
-                         "monitors", (json_int_t) monitor_count(&m->monitors),
-                         "refusedConnections", (json_int_t) clients.refused_connections,
-                         "refusedMessages", (json_int_t) clients.refused_messages,
-                         "overruns", (json_int_t) clients.overruns,
-                         "journal",
-                         "queued", (json_int_t) journal.queued,
-                         "sent", (json_int_t) journal.sent,
-                         "lost", (json_int_t) journal.lost,
-                         "saveError", journal.save_error < 0 ? strerror(-journal.save_error) : NULL);
-}
-
-/* What the last look adds; before the first there is nothing to say of SCTP. */
-static int set_look(json_t *status, const struct manager *m) {
-        static const struct snapshot_head none = { .reason = "The first look at the kernel is not finished yet." };
-        const struct snapshot_head *head = m->current ? snapshot_head(m->current) : &none;
-        bool stale = m->asked != 0 && clock_usec(CLOCK_MONOTONIC) - m->asked > m->config.scan_timeout_usec;
+static int get_samples(struct call *call, json_t *parameters, void *userdata) {
+        _cleanup_(query_free_p) struct query *q = NULL;
+        const struct association *a = NULL;
+        struct manager *m = userdata;
+        uint32_t n;
         int r;
 
-        r = json_object_update_new(status, json_pack("{sbsIsIsIsoso}",
-                "sctpAvailable", head->available,
-                "endpoints", (json_int_t) (m->current ? manager_count_listeners(m->current) : 0),
-                "namespaces", (json_int_t) head->n_namespaces,
-                "associations", (json_int_t) head->n_associations,
-                "sources", m->current ? json_sources(m, head) : json_array(),
-                "complaints", m->current ? json_complaints(m->current) : json_array()));
-        if (r >= 0 && !head->available)
-                r = json_object_set_new(status, "reason", json_string(head->reason));
-        if (r >= 0 && !head->available && head->advice[0] != '\0')
-                r = json_object_set_new(status, "advice", json_string(head->advice));
-        if (r >= 0 && head->netns != 0)
-                r = json_set_u64(status, "netns", head->netns);
-        if (r >= 0 && m->notice[0] != '\0')
-                r = json_object_set_new(status, "notice", json_string(m->notice));
-        if (r >= 0 && m->current)
-                r = json_set_u64(status, "cpuUs", head->cpu_usec);
-        if (r >= 0 && m->current)
-                r = json_set_u64(status, "dearCpuUs", head->dear_cpu_usec);
-        if (r >= 0 && m->current)
-                r = json_object_set_new(status, "scan", json_scan(m->current, clock_usec(CLOCK_MONOTONIC), stale));
-        return r;
+        r = query_new(m, call, parameters, FILTER_ASSOCIATIONS, &q);
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        if (!can_list(q, m->current))
+                return 0;
+        n = find_associations(q, m->current, &a);
+        if (n != 1)
+                return not_one(q, n);
+        return call_reply(call, json_pack("{sIso}",
+                          "intervalMs",
+                          (json_int_t) (MAX(m->config.sample_interval_usec, m->effective_interval) / USEC_PER_MSEC),
+                          "samples", samples_json(m->samples, m->current, a)));
+}
+
+static int history_next(struct call *call, void *userdata) {
+        struct query *q = userdata;
+        const struct event *e;
+        char time[TEXT_TIME_MAX];
+        int r;
+
+        r = history_read(q->manager->history, &q->reading, &e);
+        if (r > 0) {
+                r = call_notify_message(call, e->message);
+                return r < 0 ? r : 1;
+        }
+
+        (void) call_reply(call, json_pack("{ss}", "historySince", text_time(q->reading.complete, time)));
+        return 0;
+}
+
+/* Where the namespace was, whatever is there now; if its name is not known, the caller has got an error. */
+static bool can_recall(struct query *q) {
+        bool all = true;
+
+        if (q->netns && netns_resolve(q->netns, &all, &q->filter.netns) < 0)
+                return can_answer(q, q->manager->current);
+        q->filter.has_netns = !all;
+        return true;
+}
+
+static int get_history(struct call *call, json_t *parameters, void *userdata) {
+        _cleanup_(query_free_p) struct query *q = NULL;
+        struct manager *m = userdata;
+        int r;
+
+        r = query_new(m, call, parameters, FILTER_ASSOCIATIONS, &q);
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        if (!can_recall(q))
+                return 0;
+
+        q->reading.number = history_first(m->history);
+        q->reading.end = history_end(m->history);
+        q->reading.complete = history_get_counts(m->history).since;
+        return call_stream(call, history_next, query_release, steal_ptr(q));
 }
 
 /* Answers from what there is: it must work just when scanning does not. */
 static int get_status(struct call *call, json_t *parameters, void *userdata) {
-        struct manager *m = userdata;
-        json_t *status = json_status(m);
+        json_t *status = status_json(userdata);
 
         (void) parameters;
-        if (set_look(status, m) < 0) {
-                json_decref(status);
-                return -ENOMEM;
-        }
-        return call_reply(call, status);
+        return status ? call_reply(call, status) : -ENOMEM;
 }
 
 int service_register(struct manager *m) {
@@ -665,6 +672,8 @@ int service_register(struct manager *m) {
                 { "ListNamespaces", list_namespaces, true },
                 { "GetCounters", get_counters, false },
                 { "GetStatus", get_status, false },
+                { "GetHistory", get_history, true },
+                { "GetSamples", get_samples, false },
                 { "Monitor", monitor, true },
                 {},
         };

@@ -12,6 +12,8 @@ static void set_changed(struct association *a, const struct snapshot_head *head)
 static void set_observed(struct association *a, const struct snapshot_head *head) {
         a->observed_since = head->started_realtime;
         FIELD_GIVE(a, ASSOCIATION_OBSERVED_SINCE);
+        a->flaps = 0;
+        FIELD_GIVE(a, ASSOCIATION_FLAPS);
 }
 
 static void answer_path(struct path *path, const struct diag_association *answer) {
@@ -55,14 +57,19 @@ void carry_answer(struct builder *b, struct association *a, const struct diag_as
                         answer_path(b->paths + a->paths.first + i, answer);
 }
 
-static void carry_path(const struct tables *t, struct path *path, const struct path *p) {
+static void carry_path(const struct tables *t, struct association *a, struct path *path, const struct path *p) {
         const struct snapshot_head *head = &t->builder->head;
+        int before = path_last_state(p), now = path_last_state(path);
 
         if (!t->anew) {
                 path->detail = p->detail;
                 path->given[1] = p->given[1];
         }
-        if (FIELD_GIVEN(p, PATH_STATE) && FIELD_GIVEN(path, PATH_STATE) && p->state == path->state) {
+        if (before == PATH_ACTIVE && now >= 0 && now != PATH_ACTIVE)
+                a->flaps++;
+        path->last_state = (uint8_t) ((now >= 0 ? now : before) + 1);
+        /* A row that is missing for once is no other state. */
+        if (!FIELD_GIVEN(path, PATH_STATE) || path->state == (FIELD_GIVEN(p, PATH_STATE) ? p->state : before)) {
                 path->state_since = p->state_since;
                 path->state_since_monotonic = p->state_since_monotonic;
         } else {
@@ -75,11 +82,12 @@ static void carry_path(const struct tables *t, struct path *path, const struct p
 static void begin_path(const struct snapshot_head *head, struct path *path) {
         path->state_since = head->started_realtime;
         path->state_since_monotonic = head->started_monotonic;
+        path->last_state = (uint8_t) (path_last_state(path) + 1);
         path->heartbeat_missing = !path->heartbeat_pending;
 }
 
 /* `p` is the same association in the scan before; NULL: it was not there. */
-static void carry_paths(struct tables *t, const struct association *a,
+static void carry_paths(struct tables *t, struct association *a,
                         const struct snapshot *previous, const struct association *p) {
         struct builder *b = t->builder;
 
@@ -94,7 +102,7 @@ static void carry_paths(struct tables *t, const struct association *a,
                 }
 
                 if (before)
-                        carry_path(t, path, before);
+                        carry_path(t, a, path, before);
                 else
                         begin_path(&b->head, path);
                 if (FIELD_GIVEN(path, PATH_STATE))
@@ -106,11 +114,16 @@ static void carry_paths(struct tables *t, const struct association *a,
 static void carry(struct tables *t, struct association *a, const struct snapshot *previous,
                   const struct association *p) {
         static const uint64_t handed_on = UINT64_C(1) << ASSOCIATION_OBSERVED_SINCE |
-                                          UINT64_C(1) << ASSOCIATION_LAST_CHANGE;
+                                          UINT64_C(1) << ASSOCIATION_LAST_CHANGE |
+                                          UINT64_C(1) << ASSOCIATION_FLAPS;
 
         a->observed_since = p->observed_since;
         a->last_change = p->last_change;
         a->last_change_monotonic = p->last_change_monotonic;
+        a->flaps = p->flaps;
+        a->last_impaired = p->last_impaired;
+        a->judged = p->judged;
+        a->impaired_since_monotonic = p->impaired_since_monotonic;
         a->given[0] |= p->given[0] & handed_on;
         if (!t->anew) {
                 a->detail = p->detail;

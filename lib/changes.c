@@ -10,8 +10,16 @@ static const char *const type_names[_CHANGE_TYPE_MAX] = {
         [CHANGE_ASSOCIATION_UP] = "association_up",
         [CHANGE_ASSOCIATION_STATE] = "association_state",
         [CHANGE_ASSOCIATION_DOWN] = "association_down",
+        [CHANGE_ASSOCIATION_RESTART] = "association_restart",
+        [CHANGE_PATH_STATE] = "path_state",
+        [CHANGE_PATH_ADDED] = "path_added",
+        [CHANGE_PATH_REMOVED] = "path_removed",
+        [CHANGE_PRIMARY_CHANGED] = "primary_changed",
+        [CHANGE_IMPAIRED] = "impaired",
+        [CHANGE_RECOVERED] = "recovered",
         [CHANGE_ENDPOINT_ADDED] = "endpoint_added",
         [CHANGE_ENDPOINT_REMOVED] = "endpoint_removed",
+        [CHANGE_UNOBSERVED] = "unobserved",
         [CHANGE_FIGURES] = NULL,
 };
 
@@ -30,6 +38,7 @@ struct walk {
         uint32_t *new_of_old;           /* index + 1 in `new`; 0: gone */
         bool *matched;                  /* by index in `new` */
         bool figures;
+        struct tally *tally;            /* or NULL */
         change_handler handler;
         void *userdata;
 };
@@ -39,22 +48,14 @@ static int tell(const struct walk *w, struct change *change) {
         return w->handler(change, w->userdata);
 }
 
-static int tell_association(const struct walk *w, enum change_type type, enum certainty certainty,
-                            const struct association *old, const struct association *new) {
-        const struct snapshot_head *head = snapshot_head(w->after);
-        struct change change = {
-                .type = type,
-                .certainty = certainty,
-                .snapshot = new ? w->after : w->before,
-                .association = new ?: old,
-                .old_state = old ? old->state : ASSOCIATION_CLOSED,
-                .new_state = new ? new->state : ASSOCIATION_CLOSED,
-        };
+/* How long the association's state had lasted. */
+static uint64_t state_lasted(const struct walk *w, const struct association *old) {
+        uint64_t now = snapshot_head(w->after)->started_monotonic;
 
-        if (old && FIELD_GIVEN(old, ASSOCIATION_LAST_CHANGE) && head->started_monotonic > old->last_change_monotonic)
-                change.duration_usec = head->started_monotonic - old->last_change_monotonic;
+        if (!old || !FIELD_GIVEN(old, ASSOCIATION_LAST_CHANGE) || now <= old->last_change_monotonic)
+                return 0;
 
-        return tell(w, &change);
+        return now - old->last_change_monotonic;
 }
 
 static int tell_endpoint(const struct walk *w, enum change_type type,
@@ -136,11 +137,160 @@ static int match_without_id(struct walk *w) {
         return 0;
 }
 
-static int tell_step(const struct walk *w, const struct association *old, const struct association *new) {
-        if (new->state == ASSOCIATION_ESTABLISHED)
-                return tell_association(w, CHANGE_ASSOCIATION_UP, CERTAINTY_HIGH, old, new);
+/* How long a path's state had lasted. When the first that was seen of it began is known of an association that was
+ * seen to begin. */
+static uint64_t path_lasted(const struct walk *w, const struct association *a, const struct path *p) {
+        uint64_t now = snapshot_head(w->after)->started_monotonic;
 
-        return tell_association(w, CHANGE_ASSOCIATION_STATE, CERTAINTY_HIGH, old, new);
+        if (!FIELD_GIVEN(p, PATH_STATE_SINCE) || now <= p->state_since_monotonic ||
+            (!FIELD_GIVEN(a, ASSOCIATION_LAST_CHANGE) && p->state_since <= a->observed_since))
+                return 0;
+
+        return now - p->state_since_monotonic;
+}
+
+static struct change change_of(const struct walk *w, enum change_type type,
+                               const struct association *old, const struct association *new) {
+        return (struct change) {
+                .type = type,
+                .certainty = CERTAINTY_HIGH,
+                .snapshot = w->after,
+                .association = new,
+                .old_state = (old ?: new)->state,
+                .new_state = new->state,
+                .path_old_state = -1,
+                .path_new_state = -1,
+        };
+}
+
+static int tell_state(const struct walk *w, enum change_type type, const struct association *old,
+                      const struct association *new, int old_state, int new_state) {
+        struct change c = change_of(w, type, old, new);
+
+        c.old_state = old_state;
+        c.new_state = new_state;
+        c.duration_usec = old && old->state == old_state ? state_lasted(w, old) : 0;
+        return tell(w, &c);
+}
+
+static int tell_impaired(const struct walk *w, const struct association *old, const struct association *new) {
+        struct change c = change_of(w, CHANGE_IMPAIRED, old, new);
+        uint64_t now = snapshot_head(w->after)->started_monotonic;
+        bool established = old && old->state == ASSOCIATION_ESTABLISHED;
+        uint8_t reasons = 0;
+
+        if (established)
+                reasons = old->impairment_known ? old->impaired : old->last_impaired;
+        if (!new->impairment_known || new->impaired == reasons)
+                return 0;
+        /* Of one that was established and could never be judged it is not known whether this is new. */
+        if (established && !old->impairment_known && !old->judged)
+                return 0;
+
+        c.reasons = new->impaired;
+        if (!new->impaired) {
+                c.type = CHANGE_RECOVERED;
+                c.reasons = reasons;
+                if (old->impaired_since_monotonic > 0 && now > old->impaired_since_monotonic)
+                        c.duration_usec = now - old->impaired_since_monotonic;
+        }
+        return tell(w, &c);
+}
+
+static int tell_path(const struct walk *w, enum change_type type, const struct association *old,
+                     const struct association *new, const struct path *before, const struct path *after) {
+        struct change c = change_of(w, type, old, new);
+
+        c.path = after ?: before;
+        c.path_old_state = before ? path_last_state(before) : -1;
+        c.path_new_state = after ? path_last_state(after) : -1;
+        if (before && FIELD_GIVEN(before, PATH_STATE) && before->state == c.path_old_state)
+                c.duration_usec = path_lasted(w, old, before);
+        return tell(w, &c);
+}
+
+static const struct path *find_path(const struct path *paths, uint32_t n, const struct address *address,
+                                    uint32_t *cursor) {
+        /* They keep their order: the next one is nearly always the one. */
+        for (uint32_t i = 0; i < n; i++) {
+                const struct path *p = paths + (*cursor + i) % n;
+
+                if (address_equal(&p->address, address)) {
+                        *cursor = (uint32_t) (p - paths) + 1;
+                        return p;
+                }
+        }
+
+        return NULL;
+}
+
+/* While an association is set up its paths are only being found out. A state that a look did not give, or that is
+ * unknown for the moment, is none: the last one that was goes on. */
+static int tell_paths(const struct walk *w, const struct association *old, const struct association *new) {
+        const struct path *p = snapshot_paths(w->before, old->paths), *q = snapshot_paths(w->after, new->paths);
+        uint32_t cursor = 0;
+        int r = 0;
+
+        if (old->state < ASSOCIATION_ESTABLISHED)
+                return 0;
+        for (uint32_t i = 0; r >= 0 && i < new->paths.count; i++) {
+                const struct path *before = find_path(p, old->paths.count, &q[i].address, &cursor);
+
+                if (!before)
+                        r = tell_path(w, CHANGE_PATH_ADDED, old, new, NULL, q + i);
+                else if (path_last_state(before) >= 0 && path_last_state(q + i) >= 0 &&
+                         path_last_state(before) != path_last_state(q + i))
+                        r = tell_path(w, CHANGE_PATH_STATE, old, new, before, q + i);
+        }
+        for (uint32_t i = cursor = 0; r >= 0 && i < old->paths.count; i++)
+                if (!find_path(q, new->paths.count, &p[i].address, &cursor)) {
+                        struct change c = change_of(w, CHANGE_PATH_REMOVED, old, new);
+
+                        c.snapshot = w->before;
+                        c.association = old;
+                        c.path = p + i;
+                        c.path_old_state = path_last_state(p + i);
+                        r = tell(w, &c);
+                }
+
+        return r;
+}
+
+/* Nobody is told of a primary that one of the looks did not see marked. */
+static int tell_primary(const struct walk *w, const struct association *old, const struct association *new) {
+        const struct path *p = snapshot_primary(w->before, old), *q = snapshot_primary(w->after, new);
+        struct change c = change_of(w, CHANGE_PRIMARY_CHANGED, old, new);
+
+        if (old->state < ASSOCIATION_ESTABLISHED || !p || !q || address_equal(&p->address, &q->address))
+                return 0;
+
+        c.old_primary = &p->address;
+        return tell(w, &c);
+}
+
+/* RFC 9260 section 5.2.4, action A: the same association with new tags on both sides. */
+static bool is_restart(const struct association *old, const struct association *new) {
+        return FIELD_GIVEN(old, ASSOCIATION_LOCAL_TAG) && FIELD_GIVEN(new, ASSOCIATION_LOCAL_TAG) &&
+               FIELD_GIVEN(old, ASSOCIATION_PEER_TAG) && FIELD_GIVEN(new, ASSOCIATION_PEER_TAG) &&
+               old->state >= ASSOCIATION_ESTABLISHED && old->detail.peer_tag != 0 && new->detail.peer_tag != 0 &&
+               old->detail.local_tag != new->detail.local_tag && old->detail.peer_tag != new->detail.peer_tag;
+}
+
+/* `old` is NULL where it is seen for the first time. */
+static int tell_step(const struct walk *w, const struct association *old, const struct association *new) {
+        struct count *count = w->tally ? tally_count(w->tally, new->netns) : NULL;
+        int state = old ? old->state : ASSOCIATION_CLOSED, r;
+
+        if (count && state < ASSOCIATION_ESTABLISHED && new->state >= ASSOCIATION_ESTABLISHED)
+                count_up(count);
+        if (new->state == ASSOCIATION_ESTABLISHED)
+                return tell_state(w, CHANGE_ASSOCIATION_UP, old, new, state, ASSOCIATION_ESTABLISHED);
+        if (new->state < ASSOCIATION_ESTABLISHED || state >= ASSOCIATION_ESTABLISHED)
+                return tell_state(w, CHANGE_ASSOCIATION_STATE, old, new, state, new->state);
+
+        /* It is ending: there is no way to that but by having been established (RFC 9260 section 4). */
+        r = tell_state(w, CHANGE_ASSOCIATION_UP, old, new, state, ASSOCIATION_ESTABLISHED);
+        return r < 0 ? r : tell_state(w, CHANGE_ASSOCIATION_STATE, old, new, ASSOCIATION_ESTABLISHED, new->state);
 }
 
 static bool same_figures(const struct walk *w, const struct association *old, const struct association *new) {
@@ -164,12 +314,34 @@ static bool same_figures(const struct walk *w, const struct association *old, co
 }
 
 static int tell_kept(const struct walk *w, const struct association *old, const struct association *new) {
-        if (old->state != new->state)
-                return tell_step(w, old, new);
-        if (w->figures && !same_figures(w, old, new))
-                return tell_association(w, CHANGE_FIGURES, CERTAINTY_HIGH, old, new);
+        struct count *count = w->tally && new->unseen > 0 ? tally_count(w->tally, new->netns) : NULL;
+        int r = 0;
 
-        return 0;
+        if (count)
+                count_unseen(count);
+        if (is_restart(old, new)) {
+                struct change c = change_of(w, CHANGE_ASSOCIATION_RESTART, old, new);
+
+                r = tell(w, &c);
+        }
+        if (r >= 0 && old->state != new->state)
+                r = tell_step(w, old, new);
+        if (r >= 0)
+                r = tell_primary(w, old, new);
+        if (r >= 0)
+                r = tell_paths(w, old, new);
+        if (r >= 0)
+                r = tell_impaired(w, old, new);
+        if (r >= 0 && w->figures && old->state == new->state && !same_figures(w, old, new))
+                r = tell_state(w, CHANGE_FIGURES, old, new, old->state, new->state);
+
+        return r;
+}
+
+static int tell_new(const struct walk *w, const struct association *new) {
+        int r = tell_step(w, NULL, new);
+
+        return r < 0 ? r : tell_impaired(w, NULL, new);
 }
 
 /* The scan gives an association up at its last look; before, only at the kernel's word: ENOENT, or another one
@@ -181,25 +353,143 @@ static enum certainty end_certainty(const struct walk *w, const struct associati
                 CERTAINTY_HIGH : CERTAINTY_LOW;
 }
 
-static int find_associations(struct walk *w) {
+static bool is_gone(const struct walk *w, uint32_t i) {
+        return w->new_of_old[i] == 0 && is_watched(w->after, w->before, w->old[i].netns);
+}
+
+/* The tally of the namespace that it was in; NULL: there is none. */
+static struct count *count_of(const struct walk *w, const struct association *old) {
+        return w->tally && same_netns(w, old->netns) ? tally_count(w->tally, old->netns) : NULL;
+}
+
+static struct ending ending_of(const struct walk *w, const struct association *old, const struct count *count) {
+        const struct evidence evidence = count ? count_evidence(count) : (struct evidence) {};
+        const struct path *p = snapshot_paths(w->before, old->paths);
+        uint64_t hz = snapshot_head(w->before)->hz, now = snapshot_head(w->after)->started_realtime,
+                 looked = snapshot_head(w->before)->started_realtime;
+        struct ending e = {
+                .state = old->state,
+                .init_retransmissions =
+                        FIELD_GIVEN(old, ASSOCIATION_INIT_RETRANSMISSIONS) ? old->init_retransmissions : 0,
+                .init_known = FIELD_GIVEN(old, ASSOCIATION_INIT_RETRANSMISSIONS),
+                .errors_max = FIELD_GIVEN(old, ASSOCIATION_MAX_RETRANSMISSIONS) ? old->max_retransmissions : 0,
+                .counted = evidence.known,
+                .aborts = evidence.aborts,
+                .shutdowns = evidence.shutdowns,
+                .established = evidence.established,
+                .others = evidence.others,
+                .paths = old->paths.count,
+        };
+
+        if (FIELD_GIVEN(old, ASSOCIATION_OVERALL_ERRORS) && FIELD_GIVEN(old, ASSOCIATION_DIAG_AT)) {
+                e.errors_known = true;
+                e.errors = old->detail.overall_errors;
+                e.errors_age_usec = now > old->detail.diag_at ? now - old->detail.diag_at : 0;
+                e.errors_fresh = old->detail.diag_at >= looked;
+        }
+        /* T2-shutdown's timeouts count, too. */
+        if (old->state > ASSOCIATION_ESTABLISHED && FIELD_GIVEN(old, ASSOCIATION_SHUTDOWN_RETRANSMISSIONS) &&
+            old->shutdown_retransmissions > e.errors) {
+                e.errors_known = true;
+                e.errors = old->shutdown_retransmissions;
+                e.errors_age_usec = now - MIN(now, looked);
+                e.errors_fresh = old->unseen == 0;
+        }
+        for (uint32_t i = 0; i < old->paths.count; i++) {
+                if (FIELD_GIVEN(p + i, PATH_STATE)) {
+                        e.paths_active += p[i].state == PATH_ACTIVE;
+                        e.paths_troubled += p[i].state == PATH_INACTIVE || p[i].state == PATH_PF;
+                }
+                if (FIELD_GIVEN(p + i, PATH_RTO) && hz > 0 && p[i].rto > 0) {
+                        uint64_t rto = p[i].rto * USEC_PER_SEC / hz;
+
+                        e.rto_usec = e.rto_usec > 0 ? MIN(e.rto_usec, rto) : rto;
+                }
+        }
+
+        return e;
+}
+
+static int tell_down(const struct walk *w, const struct association *old) {
+        struct count *count = count_of(w, old);
+        struct ending ending = ending_of(w, old, count);
+        bool certain = false;
+        struct change c = {
+                .type = CHANGE_ASSOCIATION_DOWN,
+                .certainty = end_certainty(w, old),
+                .snapshot = w->before,
+                .association = old,
+                .old_state = old->state,
+                .new_state = ASSOCIATION_CLOSED,
+                .duration_usec = state_lasted(w, old),
+                .path_old_state = -1,
+                .path_new_state = -1,
+        };
+
+        if (w->tally)
+                c.cause = cause_find(&ending, &certain);
+        c.cause_certainty = certain && c.certainty == CERTAINTY_HIGH ? CERTAINTY_HIGH : CERTAINTY_LOW;
+        if (count)
+                count_cause(count, c.cause);
+        return tell(w, &c);
+}
+
+/* Causes are found beside all that ended in the same namespace. */
+static void count_ends(const struct walk *w) {
+        for (uint32_t i = 0; w->tally && i < w->n_old; i++) {
+                struct count *count = is_gone(w, i) ? count_of(w, w->old + i) : NULL;
+
+                if (count)
+                        count_down(count, w->old[i].state >= ASSOCIATION_ESTABLISHED, w->old[i].unseen > 0);
+        }
+}
+
+static int tell_unobserved(const struct walk *w) {
+        const struct netns *netns = snapshot_namespaces(w->after);
         int r = 0;
+
+        for (uint32_t i = 0; r >= 0 && w->tally && i < snapshot_head(w->after)->n_namespaces; i++) {
+                struct count *count = tally_count(w->tally, netns[i].netns);
+                struct change c = {
+                        .type = CHANGE_UNOBSERVED,
+                        .certainty = CERTAINTY_HIGH,
+                        .snapshot = w->after,
+                        .netns = netns[i].netns,
+                };
+
+                if (!count)
+                        continue;
+                count_unobserved(count, &c.established, &c.failed);
+                if (c.established > 0 || c.failed > 0)
+                        r = tell(w, &c);
+        }
+
+        return r;
+}
+
+static int find_associations(struct walk *w) {
+        int r;
 
         match_by_id(w);
         r = match_without_id(w);
+        if (r >= 0 && w->tally)
+                r = tally_begin(w->tally, w->before, w->after);
+        if (r < 0)
+                return r;
+        count_ends(w);
 
         /* What ended comes before what began: the same peer may have come back. */
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
-                if (w->new_of_old[i] == 0 && is_watched(w->after, w->before, w->old[i].netns))
-                        r = tell_association(w, CHANGE_ASSOCIATION_DOWN, end_certainty(w, w->old + i),
-                                             w->old + i, NULL);
+                if (is_gone(w, i))
+                        r = tell_down(w, w->old + i);
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
                 if (w->new_of_old[i] != 0)
                         r = tell_kept(w, w->old + i, w->new + w->new_of_old[i] - 1);
         for (uint32_t j = 0; r >= 0 && j < w->n_new; j++)
                 if (!w->matched[j] && is_watched(w->before, w->after, w->new[j].netns))
-                        r = tell_step(w, NULL, w->new + j);
+                        r = tell_new(w, w->new + j);
 
-        return r;
+        return r < 0 ? r : tell_unobserved(w);
 }
 
 static int compare_endpoints(const struct snapshot *s, const struct endpoint *e,
@@ -249,7 +539,7 @@ static int find_endpoints(struct walk *w) {
         return r;
 }
 
-int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures,
+int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
                  change_handler handler, void *userdata) {
         _cleanup_free_ uint32_t *new_of_old = NULL;
         _cleanup_free_ bool *matched = NULL;
@@ -261,6 +551,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
                 .n_old = snapshot_head(before)->n_associations,
                 .n_new = snapshot_head(after)->n_associations,
                 .figures = figures,
+                .tally = tally,
                 .handler = handler,
                 .userdata = userdata,
         };
@@ -273,7 +564,6 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
         w.matched = matched = calloc(w.n_new + UINT64_C(1), sizeof(*matched));
         if (!new_of_old || !matched)
                 return -ENOMEM;
-
         r = find_endpoints(&w);
         if (r >= 0)
                 r = find_associations(&w);

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "cause.h"
 #include "snapshot.h"
+#include "tally.h"
 
 enum change_type {
         CHANGE_ASSOCIATION_UP,          /* reached established, or is first seen so */
         CHANGE_ASSOCIATION_STATE,       /* any other step, its first appearance (from closed) included */
         CHANGE_ASSOCIATION_DOWN,        /* is gone; its new state is closed */
+        CHANGE_ASSOCIATION_RESTART,     /* other tags on both sides under the same id: RFC 9260 section 5.2.4, action A */
+        CHANGE_PATH_STATE,
+        CHANGE_PATH_ADDED,
+        CHANGE_PATH_REMOVED,
+        CHANGE_PRIMARY_CHANGED,
+        CHANGE_IMPAIRED,                /* or for other reasons than before */
+        CHANGE_RECOVERED,
         CHANGE_ENDPOINT_ADDED,
         CHANGE_ENDPOINT_REMOVED,
+        CHANGE_UNOBSERVED,              /* associations that no look has shown: their number is known by counters alone */
         CHANGE_FIGURES,                 /* of an association: nothing but its figures; told only when asked for */
         _CHANGE_TYPE_MAX,
 };
@@ -28,7 +38,18 @@ struct change {
         const struct association *association;  /* or NULL */
         const struct endpoint *endpoint;        /* or NULL */
         int old_state, new_state;               /* of the association */
-        uint64_t duration_usec;                 /* how long the old state had lasted; 0: its start was not observed */
+        uint64_t duration_usec;                 /* how long the old state (of path_state: the path's; of recovered: the
+                                                 * impairment) had lasted; 0: its start was not observed */
+        const struct path *path;                /* of path_state, path_added, path_removed; else NULL */
+        int path_old_state, path_new_state;     /* of path_state; -1: not known */
+        const struct address *old_primary;      /* of primary_changed; NULL: none was marked */
+        uint8_t reasons;                        /* bits of enum impairment. impaired: now; recovered: until now */
+        enum cause cause;                       /* of association_down */
+        enum certainty cause_certainty;
+        uint64_t netns;                         /* of unobserved: where */
+        uint64_t established, failed;           /* of unobserved: so many were established, so many never came about */
+        const char *peer_name;                  /* what the configuration calls the association's peer; NULL: nothing.
+                                                 * Left to those who hand the change on */
 };
 
 /* "association_up", …; NULL out of range and for figures, which are no news. "high", "low". */
@@ -40,6 +61,8 @@ typedef int (*change_handler)(const struct change *change, void *userdata);
 
 /* Finds what changed from `before` to `after`, in time linear in their rows; with `figures` also the
  * associations whose figures differ. Without SCTP in `after` nothing is said, nor of network namespaces that one of
- * the two did not watch. Returns 0, -ENOMEM, or what the handler returned. */
-int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures,
+ * the two did not watch. `tally` is what the counters have told up to `before`, and takes in those of `after`: without
+ * it (NULL) all causes are unknown, and nothing unobserved is told. Returns 0, -ENOMEM, or what the handler
+ * returned. */
+int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
                  change_handler handler, void *userdata);

@@ -50,6 +50,7 @@ const struct field association_fields[_ASSOCIATION_FIELD_MAX] = {
         [ASSOCIATION_RECEIVE_BUFFER] = A(receive_buffer, "receiveBufferBytes", "rcvbuf", FIELD_NUMBER),
         [ASSOCIATION_OBSERVED_SINCE] = A(observed_since, "observedSince", NULL, FIELD_TIME),
         [ASSOCIATION_LAST_CHANGE] = A(last_change, "lastChange", NULL, FIELD_TIME),
+        [ASSOCIATION_FLAPS] = A(flaps, "flaps", NULL, FIELD_NUMBER),
 
         [ASSOCIATION_DIAG_AT] = A(detail.diag_at, "sockDiagAt", NULL, FIELD_TIME),
         [ASSOCIATION_LOCAL_TAG] = A(detail.local_tag, "localTag", NULL, FIELD_NUMBER),

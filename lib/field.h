@@ -74,6 +74,7 @@ enum association_field {
         ASSOCIATION_RECEIVE_BUFFER,
         ASSOCIATION_OBSERVED_SINCE,
         ASSOCIATION_LAST_CHANGE,
+        ASSOCIATION_FLAPS,
         _ASSOCIATION_TABLE_FIELD_MAX,
         /* sock_diag's */
         ASSOCIATION_DIAG_AT = FIELD_DETAIL,

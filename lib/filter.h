@@ -3,6 +3,8 @@
 
 #include <jansson.h>
 
+#include "alias.h"
+#include "changes.h"
 #include "snapshot.h"
 
 /* A container's id has 64 characters, its name hardly more. */
@@ -19,12 +21,24 @@ struct filter {
         int state;                      /* enum association_state, or enum endpoint_state for endpoints; -1: any */
         int impaired;                   /* 1: yes, 0: known not to be, -1: any */
         char container[FILTER_CONTAINER_MAX + 1];       /* name, id or start of the id; "": any */
+        char peer_name[ALIAS_NAME_MAX + 1];             /* by the configuration; "": any */
 };
 
 #define FILTER_ANY ((struct filter) { .state = -1, .impaired = -1 })
 
 bool filter_endpoint(const struct filter *f, const struct snapshot *s, const struct endpoint *e);
-bool filter_association(const struct filter *f, const struct snapshot *s, const struct association *a);
+/* `peer_name` is what the configuration calls the peer; NULL: nothing. */
+bool filter_association(const struct filter *f, const struct snapshot *s, const struct association *a,
+                        const char *peer_name);
+
+/* What filters look at of a change, kept apart from its snapshot. One of a network namespace is of all that is in it
+ * and of nothing in particular: it fits when that is all that is asked for. */
+struct filter_key;
+
+/* To be released by free(). NULL when out of memory. */
+struct filter_key *filter_key_new(const struct change *c);
+size_t filter_key_size(const struct filter_key *k);
+bool filter_change(const struct filter *f, const struct filter_key *k);
 
 /* To and from the interface's Filter object (without netns, which is resolved apart). On -EINVAL
  * *ret_field names the member that is wrong. `states_of` says whose state names count. */

@@ -39,35 +39,47 @@ static bool heartbeats_off(const struct path *p) {
 }
 
 void impaired_judge(struct association *a, const struct path *paths, uint64_t hz, uint64_t now_monotonic) {
+        bool known = a->paths.count > 0;
         unsigned reasons = 0;
-        bool known = false;
 
         a->impaired = 0;
         a->impairment_known = 0;
-        if (a->state != ASSOCIATION_ESTABLISHED)
+        if (a->state != ASSOCIATION_ESTABLISHED) {
+                a->judged = 0;
                 return;
+        }
 
         for (uint32_t i = 0; i < a->paths.count; i++) {
                 const struct path *p = paths + i;
 
                 if (a->paths.count > 1 && heartbeats_off(p))
                         reasons |= 1u << IMPAIRED_HEARTBEATS_OFF;
-                if (!FIELD_GIVEN(p, PATH_STATE))
-                        continue;
-                known = true;
-                if (p->state == PATH_INACTIVE)
+                /* It may be the one that does not work. */
+                if (!FIELD_GIVEN(p, PATH_STATE) || (p->state == PATH_UNKNOWN && p->last_state > 0))
+                        known = false;
+                else if (p->state == PATH_INACTIVE)
                         reasons |= 1u << IMPAIRED_PATH_INACTIVE;
                 else if (p->state == PATH_PF)
                         reasons |= 1u << IMPAIRED_PATH_PF;
                 else if (p->state == PATH_UNCONFIRMED && unconfirmed_for_long(a, p, hz, now_monotonic))
                         reasons |= 1u << IMPAIRED_PATH_UNCONFIRMED;
                 /* Never tried is not failed. */
-                if (p->address.primary && p->state != PATH_ACTIVE && p->state != PATH_UNKNOWN)
+                if (FIELD_GIVEN(p, PATH_STATE) && p->address.primary &&
+                    p->state != PATH_ACTIVE && p->state != PATH_UNKNOWN)
                         reasons |= 1u << IMPAIRED_PRIMARY_NOT_ACTIVE;
         }
 
-        if (known) {
-                a->impaired = (uint8_t) reasons;
-                a->impairment_known = 1;
+        if (!known)
+                return;
+
+        a->impaired = (uint8_t) reasons;
+        a->impairment_known = 1;
+        /* Its start is known of what was not so before, or has been seen to begin just now. */
+        if (!a->judged || !a->last_impaired) {
+                bool begins = a->judged || a->last_change_monotonic == now_monotonic;
+
+                a->impaired_since_monotonic = begins ? now_monotonic : 0;
         }
+        a->last_impaired = a->impaired;
+        a->judged = 1;
 }

@@ -49,8 +49,7 @@ uint64_t index_hash(uint64_t key) {
         return key ^ key >> 32;
 }
 
-/* IPv4-mapped addresses hash as IPv4. */
-static uint64_t hash_address(uint64_t seed, const struct address *address) {
+uint64_t index_hash_address(uint64_t seed, const struct address *address) {
         uint64_t high = 0, low = 0;
         uint32_t ipv4;
 
@@ -77,9 +76,10 @@ size_t index_pairs(const struct association *a) {
 
 static uint64_t hash_pair(const struct association *a, const struct address *local, const struct path *paths,
                           size_t pair) {
-        uint64_t hash = hash_address((uint64_t) a->local_port << 16 | a->peer_port, &paths[pair / n_local(a)].address);
+        uint64_t hash = index_hash_address((uint64_t) a->local_port << 16 | a->peer_port,
+                                           &paths[pair / n_local(a)].address);
 
-        return a->local.count > 0 ? hash_address(hash, local + pair % n_local(a)) : hash;
+        return a->local.count > 0 ? index_hash_address(hash, local + pair % n_local(a)) : hash;
 }
 
 void index_add_pairs(struct index *x, const struct association *a, const struct address *local,

@@ -23,6 +23,8 @@ void index_add(struct index *x, uint64_t hash, uint32_t element);
 bool index_next(const struct index *x, uint64_t hash, size_t *cursor, uint32_t *ret);
 
 uint64_t index_hash(uint64_t key);
+/* IPv4-mapped addresses hash as IPv4. */
+uint64_t index_hash_address(uint64_t seed, const struct address *address);
 
 /* Associations by their ports and each pair of a local and a peer address: what tells them apart while they
  * have no id. Of each side so many addresses count; those behind them come and go with the first ones. */

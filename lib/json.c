@@ -276,13 +276,16 @@ static void put_path(struct buffer *b, const struct path *p, uint64_t hz) {
         buffer_putc(b, '}');
 }
 
-void json_write_association(struct buffer *b, const struct snapshot *s, const struct association *a) {
+void json_write_association(struct buffer *b, const struct snapshot *s, const struct association *a,
+                            const char *peer_name) {
         const struct path *p = snapshot_paths(s, a->paths), *primary = snapshot_primary(s, a);
         uint64_t hz = snapshot_head(s)->hz;
 
         buffer_putc(b, '{');
         put_fields(b, association_fields, _ASSOCIATION_FIELD_MAX, a, hz);
         put_addresses(b, "localAddresses", snapshot_addresses(s, a->local), a->local.count);
+        if (peer_name)
+                put_text(b, "peerName", peer_name);
         if (primary)
                 put_address(b, "primaryAddress", &primary->address);
         if (a->detail.original.family != 0)
@@ -304,6 +307,75 @@ void json_write_association(struct buffer *b, const struct snapshot *s, const st
         buffer_put(b, "]}", 2);
 }
 
+/* A state that is not known is absent. */
+static void put_state(struct buffer *b, const char *name, const char *state) {
+        if (state)
+                put_word(b, name, state);
+}
+
+/* Up, state and down; no other change has anything to do with the association's state. */
+static bool is_step(const struct change *c) {
+        return c->type == CHANGE_ASSOCIATION_UP || c->type == CHANGE_ASSOCIATION_STATE ||
+               c->type == CHANGE_ASSOCIATION_DOWN;
+}
+
+static void put_path_change(struct buffer *b, const struct change *c) {
+        put_address(b, "path", &c->path->address);
+        if (c->type == CHANGE_PATH_STATE) {
+                put_state(b, "oldPathState", path_state_name(c->path_old_state));
+                put_state(b, "newPathState", path_state_name(c->path_new_state));
+        }
+}
+
+static void put_unobserved(struct buffer *b, const struct change *c) {
+        const struct netns *netns = snapshot_netns(c->snapshot, c->netns);
+
+        if (c->netns != 0 && c->netns < NETNS_UNNAMED_MIN)
+                put_u64(b, "netns", c->netns);
+        if (netns) {
+                put_text(b, "netnsName", netns->name);
+                put_text(b, "container", netns->container);
+        }
+        put_u64(b, "established", c->established);
+        put_u64(b, "failed", c->failed);
+}
+
+void json_write_change(struct buffer *b, const struct change *c) {
+        char time[TEXT_TIME_MAX];
+
+        buffer_put(b, "{", 1);
+        put_word(b, "type", change_type_name(c->type));
+        put_word(b, "at", text_time(c->at, time));
+        put_word(b, "certainty", certainty_name(c->certainty));
+        if (is_step(c)) {
+                put_state(b, "oldState", association_state_name(c->old_state));
+                put_state(b, "newState", association_state_name(c->new_state));
+        }
+        if (c->duration_usec > 0)
+                put_u64(b, "durationMs", c->duration_usec / USEC_PER_MSEC);
+        if (c->path)
+                put_path_change(b, c);
+        if (c->type == CHANGE_PRIMARY_CHANGED && c->old_primary)
+                put_address(b, "oldPrimaryAddress", c->old_primary);
+        if (c->type == CHANGE_IMPAIRED || c->type == CHANGE_RECOVERED)
+                put_names(b, "reasons", c->reasons, _IMPAIRMENT_MAX, impairment_name);
+        if (c->type == CHANGE_ASSOCIATION_DOWN) {
+                put_word(b, "cause", cause_name(c->cause));
+                put_word(b, "causeCertainty", certainty_name(c->cause_certainty));
+        }
+        if (c->type == CHANGE_UNOBSERVED)
+                put_unobserved(b, c);
+        if (c->endpoint) {
+                put_name(b, "endpoint");
+                json_write_endpoint(b, c->snapshot, c->endpoint);
+        }
+        if (c->association) {
+                put_name(b, "association");
+                json_write_association(b, c->snapshot, c->association, c->peer_name);
+        }
+        buffer_put(b, "}", 1);
+}
+
 /* Trees */
 
 static json_t *read_back(struct buffer *b) {
@@ -320,10 +392,10 @@ json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e) {
         return read_back(&b);
 }
 
-json_t *json_association(const struct snapshot *s, const struct association *a) {
+json_t *json_association(const struct snapshot *s, const struct association *a, const char *peer_name) {
         struct buffer b = {};
 
-        json_write_association(&b, s, a);
+        json_write_association(&b, s, a, peer_name);
         return read_back(&b);
 }
 
@@ -338,6 +410,13 @@ json_t *json_netns(const struct netns *n) {
         struct buffer b = {};
 
         json_write_netns(&b, n);
+        return read_back(&b);
+}
+
+json_t *json_change(const struct change *change) {
+        struct buffer b = {};
+
+        json_write_change(&b, change);
         return read_back(&b);
 }
 
@@ -377,28 +456,4 @@ json_t *json_scan(const struct snapshot *s, uint64_t now_monotonic, bool stale) 
                 return NULL;
 
         return steal_ptr(scan);
-}
-
-json_t *json_change(const struct change *change) {
-        _cleanup_(json_decref_p) json_t *json = json_object();
-        char time[TEXT_TIME_MAX];
-
-        if (set_name(json, "type", change_type_name(change->type)) < 0 ||
-            set_name(json, "at", text_time(change->at, time)) < 0 ||
-            set_name(json, "certainty", certainty_name(change->certainty)) < 0)
-                return NULL;
-
-        if (change->endpoint &&
-            json_object_set_new_nocheck(json, "endpoint", json_endpoint(change->snapshot, change->endpoint)) < 0)
-                return NULL;
-        if (change->association &&
-            (json_object_set_new_nocheck(json, "association",
-                                         json_association(change->snapshot, change->association)) < 0 ||
-             set_name(json, "oldState", association_state_name(change->old_state)) < 0 ||
-             set_name(json, "newState", association_state_name(change->new_state)) < 0))
-                return NULL;
-        if (change->duration_usec > 0 && json_set_u64(json, "durationMs", change->duration_usec / USEC_PER_MSEC) < 0)
-                return NULL;
-
-        return steal_ptr(json);
 }

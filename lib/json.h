@@ -17,22 +17,25 @@
 DEFINE_CLEANUP(json_t *, json_decref)
 
 void json_write_endpoint(struct buffer *b, const struct snapshot *s, const struct endpoint *e);
-void json_write_association(struct buffer *b, const struct snapshot *s, const struct association *a);
+/* `peer_name` is what the configuration calls the peer; NULL: nothing. */
+void json_write_association(struct buffer *b, const struct snapshot *s, const struct association *a,
+                            const char *peer_name);
 /* Type Owner of the interface. */
 void json_write_owner(struct buffer *b, const struct process *p);
 /* Type Namespace of the interface. */
 void json_write_netns(struct buffer *b, const struct netns *n);
+/* Type Change of the interface; none is made of CHANGE_FIGURES. */
+void json_write_change(struct buffer *b, const struct change *change);
 
 json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e);
-json_t *json_association(const struct snapshot *s, const struct association *a);
+json_t *json_association(const struct snapshot *s, const struct association *a, const char *peer_name);
 json_t *json_owner(const struct process *p);
 json_t *json_netns(const struct netns *n);
+json_t *json_change(const struct change *change);
 /* { "SctpCurrEstab": 3, … } of one namespace, or with NULL the sums over all. */
 json_t *json_counters(const struct snapshot *s, const uint64_t *netns);
 /* Type Scan of the interface. `now_monotonic` gives its age. */
 json_t *json_scan(const struct snapshot *s, uint64_t now_monotonic, bool stale);
-/* Type Change of the interface. */
-json_t *json_change(const struct change *change);
 
 /* Sets a member from a uint64; beyond int64 it becomes a decimal string, as Varlink asks for. */
 int json_set_u64(json_t *object, const char *name, uint64_t value);

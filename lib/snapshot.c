@@ -126,6 +126,7 @@ static bool sound(const struct snapshot_head *h) {
                     !range_follows(a->paths, h->n_paths, &n_paths) ||
                     !range_follows(a->owners, h->n_owners, &n_owners) ||
                     !address_sound_if_any(&a->detail.original) || !BELOW((unsigned) a->impaired, _IMPAIRMENT_MAX) ||
+                    !BELOW((unsigned) a->last_impaired, _IMPAIRMENT_MAX) ||
                     !STATE_SOUND(a, ASSOCIATION_ATTACHMENT, attachment, _ATTACHMENT_MAX) ||
                     !STATE_SOUND(a, ASSOCIATION_STATE, state, _ASSOCIATION_STATE_MAX) ||
                     !STATE_SOUND(a, ASSOCIATION_SOCKET_STATE, socket_state, _ENDPOINT_STATE_MAX) ||
@@ -136,7 +137,7 @@ static bool sound(const struct snapshot_head *h) {
                 const struct path *p = (const struct path *) (block + h->paths) + i;
 
                 if (!GIVEN_SOUND(p, _PATH_TABLE_FIELD_MAX, _PATH_FIELD_MAX) || !address_sound(&p->address) ||
-                    !STATE_SOUND(p, PATH_STATE, state, _PATH_STATE_MAX))
+                    !STATE_SOUND(p, PATH_STATE, state, _PATH_STATE_MAX) || p->last_state > _PATH_STATE_MAX)
                         return false;
         }
         for (uint32_t i = 0; i < h->n_owners; i++)

@@ -120,6 +120,7 @@ struct association {
         uint64_t observed_since;        /* realtime, usec */
         uint64_t last_change;           /* realtime, usec; given when the change itself was observed */
         uint64_t last_change_monotonic; /* the same moment, safe from steps of the clock */
+        uint64_t impaired_since_monotonic;      /* of `last_impaired`; 0: its start was not observed */
         uint64_t transmit_queue;        /* bytes */
         uint64_t receive_queue;         /* bytes */
         uint64_t write_queue;           /* bytes, of the socket */
@@ -144,7 +145,9 @@ struct association {
         int8_t attachment;              /* enum attachment */
         uint8_t impaired;               /* bits of enum impairment */
         uint8_t impairment_known;       /* whether its paths' states could be judged */
-        uint8_t reserved[6];
+        uint8_t last_impaired;          /* as of the last look that could judge it */
+        uint8_t judged;                 /* there was one since it is established */
+        uint32_t flaps;                 /* how often one of its paths has ceased to be active since it is observed */
         struct association_detail detail;
 };
 
@@ -169,7 +172,7 @@ struct path {
         int8_t state;                   /* enum path_state */
         uint8_t heartbeat_pending;
         uint8_t heartbeat_missing;      /* looks in a row, up to 2, in which the heartbeat timer did not run */
-        uint8_t reserved;
+        uint8_t last_state;             /* 1 + the last that a look gave, other than unknown; 0: none */
         struct path_detail detail;
         struct address address;
         uint8_t reserved_end[6];
@@ -293,6 +296,11 @@ const uint32_t *snapshot_owners(const struct snapshot *s, struct range range);
 /* The addresses and paths of one of this snapshot's own elements, `.count` of the range. */
 const struct address *snapshot_addresses(const struct snapshot *s, struct range range);
 const struct path *snapshot_paths(const struct snapshot *s, struct range range);
+
+/* Its state, or while that is not given, or unknown, the last one that was; -1: there is none. */
+static inline int path_last_state(const struct path *p) {
+        return FIELD_GIVEN(p, PATH_STATE) && p->state != PATH_UNKNOWN ? p->state : p->last_state - 1;
+}
 
 /* The primary path; NULL if the kernel marked none. */
 const struct path *snapshot_primary(const struct snapshot *s, const struct association *a);

@@ -405,6 +405,7 @@ int tables_read(struct tables *t, unsigned *ret_read) {
         r = read_source(t, SOURCE_EPS, &read, read_eps);
         if (r >= 0)
                 r = read_associations(t, &read);
+        /* After the tables, so that it has counted whatever they have shown: lib/tally.h. */
         if (r >= 0)
                 r = read_source(t, SOURCE_SNMP, &read, read_snmp);
         if (r < 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -239,4 +240,75 @@ const char *text_time(uint64_t realtime_usec, char buffer[static TEXT_TIME_MAX])
         *t++ = 'Z';
         *t = '\0';
         return buffer;
+}
+
+static bool is_digit(char c) {
+        return c >= '0' && c <= '9';
+}
+
+/* Digits where the pattern has 0, what it says elsewhere; '?' stands for anything. */
+static bool looks_like(const char *text, const char *pattern) {
+        for (; *pattern; text++, pattern++)
+                if (*pattern == '0' ? !is_digit(*text) : *pattern == '?' ? *text == '\0' : *text != *pattern)
+                        return false;
+
+        return true;
+}
+
+static unsigned two_digits(const char *text) {
+        return (unsigned) (text[0] - '0') * 10 + (unsigned) (text[1] - '0');
+}
+
+/* "Z", "+01:00": seconds east of Greenwich. */
+static int parse_zone(const char *text, int64_t *ret) {
+        if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0) {
+                *ret = 0;
+                return 0;
+        }
+        if ((*text != '+' && *text != '-') || !looks_like(text + 1, "00:00") || text[6] != '\0' ||
+            two_digits(text + 1) > 23 || two_digits(text + 4) > 59)
+                return -EINVAL;
+
+        *ret = (*text == '-' ? -60 : 60) * (int64_t) (two_digits(text + 1) * 60 + two_digits(text + 4));
+        return 0;
+}
+
+int text_to_time(const char *text, uint64_t *ret_realtime_usec) {
+        uint64_t fraction = 0, unit = USEC_PER_SEC;
+        const char *rest;
+        struct tm tm = {}, check;
+        int64_t zone, seconds;
+        int r;
+
+        /* strptime() takes less than what is asked for here. */
+        if (!looks_like(text, "0000-00-00?00:00:00") || !strchr("Tt ", text[10]))
+                return -EINVAL;
+        rest = strptime(text, "%Y-%m-%d", &tm);
+        rest = rest ? strptime(rest + 1, "%H:%M:%S", &tm) : NULL;
+        if (!rest)
+                return -EINVAL;
+        if (*rest == '.') {
+                if (!is_digit(*++rest))
+                        return -EINVAL;
+                for (; is_digit(*rest); rest++) {
+                        unit /= 10;
+                        fraction += (uint64_t) (*rest - '0') * unit;
+                }
+        }
+        r = parse_zone(rest, &zone);
+        if (r < 0)
+                return r;
+
+        /* A leap second begins the next minute. */
+        check = tm;
+        check.tm_sec = 0;
+        seconds = timegm(&check) + tm.tm_sec;
+        /* The 31st of a month of 30 days would become the 1st of the next. */
+        if (check.tm_mday != tm.tm_mday)
+                return -EINVAL;
+        if (seconds - zone < 0)
+                return -ERANGE;
+
+        *ret_realtime_usec = (uint64_t) (seconds - zone) * USEC_PER_SEC + fraction;
+        return 0;
 }

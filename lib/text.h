@@ -30,3 +30,7 @@ const char *text_span(uint64_t usec, char buffer[static TEXT_SPAN_MAX]);
 /* RFC 3339 in UTC with milliseconds, "2026-01-31T12:00:00.123Z". */
 #define TEXT_TIME_MAX 40
 const char *text_time(uint64_t realtime_usec, char buffer[static TEXT_TIME_MAX]);
+
+/* From RFC 3339, with or without fractions of a second, in any time zone: "2026-01-31T13:00:00.5+01:00".
+ * -EINVAL; -ERANGE before 1970. */
+int text_to_time(const char *text, uint64_t *ret_realtime_usec);

@@ -35,6 +35,7 @@ static const char usage[] =
         "  status      one line of JSON\n"
         "  stats       the same of SCTP_GET_ASSOC_STATS\n"
         "  send N      messages of 1000 bytes on every association\n"
+        "  primary A   of every association, its address A from now on\n"
         "  abort       every association\n"
         "  close       every socket\n"
         "  quit\n";
@@ -53,6 +54,7 @@ struct peer {
         struct pollfd sockets[SOCKETS_MAX];     /* the first is standard input */
         bool peeled[SOCKETS_MAX];
         unsigned n_sockets;
+        struct sockaddr_storage primary;        /* to be */
 };
 
 static int fail(const char *what) {
@@ -495,6 +497,15 @@ static bool send_message(const struct peer *p, unsigned socket, sctp_assoc_t id,
         return sctp_send(p->sockets[socket].fd, message, sizeof(message), &where, 0) >= 0 || fail("cannot send") >= 0;
 }
 
+static bool set_primary(const struct peer *p, unsigned socket, sctp_assoc_t id, bool first) {
+        struct sctp_setprim primary = { .ssp_assoc_id = id };
+
+        (void) first;
+        memcpy(&primary.ssp_addr, &p->primary, sizeof(p->primary));
+        return setsockopt(p->sockets[socket].fd, SOL_SCTP, SCTP_PRIMARY_ADDR, &primary, sizeof(primary)) >= 0 ||
+               fail("SCTP_PRIMARY_ADDR") >= 0;
+}
+
 /* The first one that `act` has done something with is its `first`. */
 static void each_association(const struct peer *p,
                              bool (*act)(const struct peer *p, unsigned socket, sctp_assoc_t id, bool first)) {
@@ -552,7 +563,7 @@ static void print_status(const struct peer *p) {
 }
 
 /* 1: it is to end. */
-static int obey(struct peer *p, const char *line) {
+static int obey(struct peer *p, char *line) {
         unsigned n;
 
         if (strcmp(line, "status") == 0)
@@ -565,6 +576,13 @@ static int obey(struct peer *p, const char *line) {
                 while (n-- > 0)
                         each_association(p, send_message);
                 puts("sent");
+        } else if (strncmp(line, "primary ", 8) == 0) {
+                n = 0;
+                if (read_addresses(line + 8, &p->primary, &n) < 0)
+                        return fail(line);
+                set_ports(&p->primary, n, p->port);
+                each_association(p, set_primary);
+                puts("set");
         } else if (strcmp(line, "abort") == 0)
                 return abort_all(p);
         else if (strcmp(line, "close") == 0) {

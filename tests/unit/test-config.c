@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "builder.h"
 #include "../../daemon/config.h"
 
 struct room {
@@ -80,6 +81,7 @@ static void test_nothing(void **state) {
         assert_int_equal(c.interval_usec, d.interval_usec);
         assert_int_equal(c.cpu_share_percent, d.cpu_share_percent);
         assert_true(c.load_module);
+        assert_true(c.damping);
 
         put_text(r, "c", "");
         c = expect_good(r);
@@ -96,13 +98,20 @@ static void test_all(void **state) {
 
         put_text(r, "c", "\xef\xbb\xbf# a comment\r\n\r\n[Monitor]\r\n  Interval = 1min 30s ; why\r\nScanWait=20ms\r\n"
                  "\tScanTimeout=5\r\n; no\r\nCpuShare=7%\r\nLoadModule=No\r\nNamespaces=own\r\nSockDiag=off\r\n"
-                 "SocketOptions=false\r\nOwners=0\r\nConntrack=no");
+                 "SocketOptions=false\r\nOwners=0\r\nConntrack=no\nDamping=no\n"
+                 "HistoryChanges=7\nHistoryBytes=512K\nSampleInterval=1min\nSampleBytes=0");
         c = expect_good(r);
         assert_int_equal(c.interval_usec, 90 * USEC_PER_SEC);
         assert_int_equal(c.scan_wait_usec, 20 * USEC_PER_MSEC);
         assert_int_equal(c.scan_timeout_usec, 5 * USEC_PER_SEC);
         assert_int_equal(c.cpu_share_percent, 7);
         assert_false(c.load_module);
+        assert_false(c.damping);
+        assert_int_equal(c.history_changes, 7);
+        assert_int_equal(c.history_bytes, 512 * 1024);
+        assert_int_equal(c.sample_interval_usec, 60 * USEC_PER_SEC);
+        assert_int_equal(c.sample_bytes, 0);
+        assert_null(c.aliases);
         assert_int_equal(config_off(&c), 1u << SOURCE_NAMESPACES | 1u << SOURCE_SOCK_DIAG | 1u << SOURCE_OPTIONS |
                                          1u << SOURCE_OWNERS | 1u << SOURCE_CONNTRACK);
 }
@@ -164,13 +173,26 @@ static void test_values(void **state) {
                 {
                         "Intervall=1s",
                         "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule, "
-                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack",
+                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack, Damping, HistoryChanges, "
+                        "HistoryBytes, SampleInterval, SampleBytes",
                         -EINVAL,
                 },
+                { "HistoryChanges=1000001", "HistoryChanges=1000001 is out of range: 0 to 1000000", -ERANGE },
+                { "HistoryChanges=many", "HistoryChanges=many is not a number (0 to 1000000)", -EINVAL },
+                { "HistoryChanges=1K", "is not a number", -EINVAL },
+                { "HistoryBytes=63K", "HistoryBytes=63K is out of range: 64K to 1G", -ERANGE },
+                { "HistoryBytes=1025M", "out of range", -ERANGE },
+                { "HistoryBytes=17179869184G", "out of range", -ERANGE },
+                { "HistoryBytes=16MB", "HistoryBytes=16MB is not a size in bytes such as", -EINVAL },
+                { "HistoryBytes=M", "is not a size", -EINVAL },
+                { "HistoryBytes=", "is not a size", -EINVAL },
+                { "SampleInterval=999ms", "out of range: 1s to 1h", -ERANGE },
+                { "SampleInterval=3601", "out of range", -ERANGE },
+                { "SampleBytes=2G", "out of range: 0 to 1G", -ERANGE },
                 { "interval=1s", "there is no setting interval", -EINVAL },
                 { "Interval", "this is neither NAME=VALUE nor [Monitor] nor a comment", -EINVAL },
                 { "[Monitor", "this is neither", -EINVAL },
-                { "[Other]\nInterval=1s", "c:4: there is no section [Other]: only [Monitor]", -EINVAL },
+                { "[Other]\nInterval=1s", "c:4: there is no section [Other]: only [Monitor] and [Peer NAME]", -EINVAL },
         };
 
         for (size_t i = 0; i < ELEMENTS(bad); i++) {
@@ -211,7 +233,7 @@ static void test_strange_files(void **state) {
 
         memset(big, '\n', sizeof(big));
         put(r, "c", big, sizeof(big));
-        expect_error(r, -E2BIG, "larger than 64 KiB");
+        expect_error(r, -E2BIG, "larger than 1 MiB");
         put(r, "c", big, sizeof(big) - 1);
         expect_good(r);
 
@@ -276,7 +298,135 @@ static void test_options(void **state) {
                 assert_int_equal(config_set(&c, name, "nonsense", message), -EINVAL);
                 n++;
         }
-        assert_int_equal(n, 10);
+        assert_int_equal(n, 15);
+}
+
+/* An association with one path. */
+static struct snapshot *peer_at(const char *address, uint16_t port) {
+        struct snapshot *s = NULL;
+        struct association *a;
+        struct builder b = {};
+        struct path *p;
+
+        assert_int_equal(builder_add_path(&b, &p), 0);
+        assert_int_equal(address_parse(address, strlen(address), &p->address), 0);
+        assert_int_equal(builder_add_association(&b, &a), 0);
+        *a = (struct association) { .id = 1, .peer_port = port, .paths = { 0, 1 } };
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+static void expect_name(const struct config *c, const char *address, uint16_t port, const char *expected) {
+        struct snapshot *s = peer_at(address, port);
+        const char *name = alias_find(c->aliases, s, snapshot_associations(s));
+
+        assert_string_equal(name ?: "", expected);
+        snapshot_unref(s);
+}
+
+static void test_peers(void **state) {
+        const struct room *r = *state;
+        char message[CONFIG_MESSAGE_MAX];
+        struct config c;
+
+        put_text(r, "c", "[Peer hlr1]\nAddress=10.0.0.1 fd00::1\nAddress = 10.0.0.2\n[Monitor]\nCpuShare=3\n"
+                         "[Peer  M\xc3\xbcnchen HLR ]\nPort=2905\nAddress=10.0.0.1\n");
+        put_text(r, "c.d/10-a.conf", "[Peer stp]\nAddress=::ffff:10.0.0.9");
+        c = expect_good(r);
+        assert_int_equal(c.cpu_share_percent, 3);
+        assert_true(alias_has(c.aliases, "hlr1"));
+        assert_false(alias_has(c.aliases, "hlr"));
+        expect_name(&c, "10.0.0.1", 5000, "hlr1");
+        expect_name(&c, "10.0.0.1", 2905, "M\xc3\xbcnchen HLR");
+        expect_name(&c, "fd00::1", 2905, "hlr1");
+        expect_name(&c, "10.0.0.2", 1, "hlr1");
+        expect_name(&c, "10.0.0.9", 1, "stp");
+        expect_name(&c, "10.0.0.3", 1, "");
+
+        /* A reload: none takes their place. */
+        put_text(r, "c", "");
+        put_text(r, "c.d/10-a.conf", "");
+        assert_int_equal(config_load(r->path, &c, message), 0);
+        assert_null(c.aliases);
+        assert_false(alias_has(c.aliases, "hlr1"));
+        expect_name(&c, "10.0.0.1", 5000, "");
+}
+
+static void test_bad_peers(void **state) {
+        static const struct {
+                const char *text, *expected;
+                int error;
+        } bad[] = {
+                { "[Peer a]\nAddress=10.0.0.300\n", "/c:2: 10.0.0.300 is no address", -EINVAL },
+                { "[Peer a]\nAddress=::1 \x1b[2J\n", "/c:2: \\x1b[2J is no address", -EINVAL },
+                { "[Peer a]\nAddress=10.0.0.1:5000\n", "is no address", -EINVAL },
+                { "\n[Peer a]\n[Monitor]\nInterval=0\n", "/c:2: the peer has no Address=", -EINVAL },
+                { "[Peer a]\nAddress=\nPort=1\n", "/c:1: the peer has no Address=", -EINVAL },
+                { "[Peer a]\n", "/c:1: the peer has no Address=", -EINVAL },
+                { "[Peer a]\nInterval=1s\n", "/c:2: there is no setting Interval of a peer: only Address, Port",
+                  -EINVAL },
+                { "[Peer a]\nPort=0\n", "/c:2: Port=0 is not a number from 1 to 65535", -EINVAL },
+                { "[Peer a]\nPort=65536\n", "is not a number", -EINVAL },
+                { "[Peer a]\nAddress=::1\n[Peer b]\nAddress=::1\n[Peer a]\n", "/c:5: there is a peer a already",
+                  -EEXIST },
+                { "[Peer a]\nAddress=::1\n[Peer a ]\n", "/c:3: there is a peer a already", -EEXIST },
+                { "[Peer]\nAddress=::1\n", "/c:1: the peer has no name: a name has", -EINVAL },
+                { "[Peer  ]\n", "/c:1: the peer has no name: a name has", -EINVAL },
+                { "[Peer a/b]\n", "/c:1: a peer cannot be called a/b: ", -EINVAL },
+                { "[Peer a:1]\n", "a peer cannot be called a:1", -EINVAL },
+                { "[Peer 10.0.0.1]\n", "a peer cannot be called 10.0.0.1", -EINVAL },
+                { "[Peer ::1]\n", "a peer cannot be called ::1", -EINVAL },
+                { "[Peer a\x1b]\n", "a peer cannot be called a\\x1b", -EINVAL },
+                { "[Peer a\n", "/c:1: this is neither", -EINVAL },
+                { "[Peers]\nAddress=::1\n", "/c:2: there is no section [Peers]: only [Monitor] and [Peer NAME]",
+                  -EINVAL },
+        };
+        const struct room *r = *state;
+
+        for (size_t i = 0; i < ELEMENTS(bad); i++) {
+                put_text(r, "c", bad[i].text);
+                expect_error(r, bad[i].error, bad[i].expected);
+        }
+}
+
+/* As many as there may be; with one more it is an error. */
+static void expect_last(const struct room *r, const char *text, unsigned more, const char *address, const char *name,
+                        int error, const char *expected) {
+        struct config c;
+
+        put_text(r, "c", text);
+        if (more > 0) {
+                expect_error(r, error, expected);
+                return;
+        }
+        c = expect_good(r);
+        expect_name(&c, address, 7, name);
+        config_done(&c);
+}
+
+static void test_many_peers(void **state) {
+        static char text[CONFIG_FILE_MAX], longest[ALIAS_NAME_MAX + 2];
+        const struct room *r = *state;
+        char *t;
+
+        for (unsigned more = 0; more < 2; more++) {
+                t = text;
+                for (unsigned i = 0; i < ALIAS_NAMES_MAX + more; i++)
+                        t += sprintf(t, "[Peer %u-%u]\nAddress=10.0.%u.%u\n", i, i, i >> 8, i & 255);
+                expect_last(r, text, more, "10.0.63.255", "16383-16383", -E2BIG,
+                            "/c:32769: there are too many peers: at most 16384");
+
+                t = text + sprintf(text, "[Peer a]\n");
+                for (unsigned i = 0; i < ALIAS_ADDRESSES_MAX + more; i++)
+                        t += sprintf(t, "Address=10.0.%u.%u\n", i >> 8, i & 255);
+                expect_last(r, text, more, "10.0.0.255", "a", -E2BIG,
+                            "/c:258: the peer has too many addresses: at most 256");
+
+                memset(longest, 'x', ALIAS_NAME_MAX + more);
+                (void) sprintf(text, "[Peer %s]\nAddress=::1\n", longest);
+                expect_last(r, text, more, "::1", longest, -EINVAL, "/c:1: a peer cannot be called xxx");
+        }
 }
 
 int main(void) {
@@ -289,6 +439,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_strange_files, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_drop_ins, setup, teardown),
                 cmocka_unit_test(test_options),
+                cmocka_unit_test_setup_teardown(test_peers, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_bad_peers, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_many_peers, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,7 @@ static const char *subject_of(const char *type) {
                 { "Scan", "scan" }, { "ChangeType", "change type" }, { "Certainty", "certainty" },
                 { "Change", "change" }, { "SourceResult", "source result" }, { "Source", "source" },
                 { "Complaint", "complaint" }, { "Clients", "clients" }, { "Journal", "journal" },
+                { "Cause", "cause" }, { "Sample", "sample" }, { "History", "history" },
         };
 
         for (size_t i = 0; i < ELEMENTS(subjects); i++)

@@ -56,7 +56,7 @@ static void test_associations(void **state) {
                 unsigned matching = 0;
 
                 for (uint32_t j = 0; j < snapshot_head(s)->n_associations; j++)
-                        matching += filter_association(&f, s, snapshot_associations(s) + j);
+                        matching += filter_association(&f, s, snapshot_associations(s) + j, NULL);
                 if (matching != cases[i].matching)
                         fail_msg("%s matches %u", cases[i].json, matching);
         }
@@ -99,10 +99,10 @@ static void test_namespace(void **state) {
 
         (void) state;
         assert_true(filter_endpoint(&f, s, snapshot_endpoints(s)));
-        assert_true(filter_association(&f, s, snapshot_associations(s)));
+        assert_true(filter_association(&f, s, snapshot_associations(s), NULL));
         f.netns = 6;
         assert_false(filter_endpoint(&f, s, snapshot_endpoints(s)));
-        assert_false(filter_association(&f, s, snapshot_associations(s)));
+        assert_false(filter_association(&f, s, snapshot_associations(s), NULL));
         snapshot_unref(s);
 }
 
@@ -169,7 +169,7 @@ static void test_container_and_impaired(void **state) {
                         const struct association *a = snapshot_associations(s) + j;
                         const struct endpoint *e = snapshot_endpoints(s) + j;
 
-                        if (filter_association(&f, s, a))
+                        if (filter_association(&f, s, a, NULL))
                                 associations[strlen(associations)] = (char) ('0' + a->id);
                         if (filter_endpoint(&f, s, e))
                                 endpoints[strlen(endpoints)] = (char) ('0' + e->local_port);

@@ -108,6 +108,55 @@ static void test_not_known(void **state) {
         FIELD_TAKE_BACK(s.paths + 1, PATH_STATE);
         impaired_judge(&s.a, s.paths, HZ, NOW);
         assert_int_equal(s.a.impairment_known, 0);
+
+        /* One is enough: it may be the one that does not work. So it is while it is unknown what had been known. */
+        s = healthy();
+        FIELD_TAKE_BACK(s.paths + 1, PATH_STATE);
+        impaired_judge(&s.a, s.paths, HZ, NOW);
+        assert_int_equal(s.a.impairment_known, 0);
+        s = healthy();
+        s.paths[1].state = PATH_UNKNOWN;
+        assert_int_equal(judge(&s), 0);
+        s.paths[1].last_state = PATH_INACTIVE + 1;
+        impaired_judge(&s.a, s.paths, HZ, NOW);
+        assert_int_equal(s.a.impairment_known, 0);
+        s = healthy();
+        s.a.paths.count = 0;
+        impaired_judge(&s.a, s.paths, HZ, NOW);
+        assert_int_equal(s.a.impairment_known, 0);
+}
+
+/* Since when, and what it was before a look that could not tell. */
+static void test_since(void **state) {
+        struct sample s = healthy();
+
+        (void) state;
+        /* It was so when it was first seen. */
+        s.paths[1].state = PATH_INACTIVE;
+        impaired_judge(&s.a, s.paths, HZ, NOW);
+        assert_true(s.a.impaired_since_monotonic == 0);
+        s.paths[1].state = PATH_ACTIVE;
+        impaired_judge(&s.a, s.paths, HZ, NOW + 1);
+        assert_int_equal(s.a.last_impaired, 0);
+        s.paths[1].state = PATH_PF;
+        impaired_judge(&s.a, s.paths, HZ, NOW + 2);
+        assert_true(s.a.impaired_since_monotonic == NOW + 2);
+        /* For another reason it is still the same trouble, and so it is when nobody could tell meanwhile. */
+        FIELD_TAKE_BACK(s.paths, PATH_STATE);
+        impaired_judge(&s.a, s.paths, HZ, NOW + 3);
+        assert_int_equal(s.a.impaired, 0);
+        assert_int_equal(s.a.last_impaired, 1u << IMPAIRED_PATH_PF);
+        FIELD_GIVE(s.paths, PATH_STATE);
+        s.paths[1].state = PATH_INACTIVE;
+        impaired_judge(&s.a, s.paths, HZ, NOW + 4);
+        assert_true(s.a.impaired_since_monotonic == NOW + 2);
+
+        /* From the moment that it was seen to be established. */
+        s = healthy();
+        s.a.last_change_monotonic = NOW;
+        s.paths[1].state = PATH_INACTIVE;
+        impaired_judge(&s.a, s.paths, HZ, NOW);
+        assert_true(s.a.impaired_since_monotonic == NOW);
 }
 
 static void test_names(void **state) {
@@ -124,6 +173,7 @@ int main(void) {
                 cmocka_unit_test(test_unconfirmed_for_three_heartbeats),
                 cmocka_unit_test(test_heartbeats),
                 cmocka_unit_test(test_not_known),
+                cmocka_unit_test(test_since),
                 cmocka_unit_test(test_names),
         };
 

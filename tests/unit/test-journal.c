@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,6 @@
 #include "builder.h"
 #include "clock.h"
 #include "../../daemon/journal.h"
-#include "message-id.h"
 
 #define LONG_USEC (30 * USEC_PER_SEC)
 
@@ -130,7 +130,8 @@ static struct snapshot *make_snapshot(void) {
         struct path *p;
 
         assert_int_equal(builder_add_endpoint(&b, &e), 0);
-        *e = (struct endpoint) { .given = { 1 << ENDPOINT_LOCAL_PORT }, .local_port = 5062, .state = ENDPOINT_LISTENING };
+        *e = (struct endpoint) { .given = { 1 << ENDPOINT_LOCAL_PORT }, .local_port = 5062,
+                                 .state = ENDPOINT_LISTENING };
         e->local = add_addresses(&b, "fd00::1", "10.0.1.1", false);
 
         assert_int_equal(builder_add_association(&b, &a), 0);
@@ -173,119 +174,31 @@ static void assert_number(struct sink *s, size_t i, uint64_t n) {
                 fail_msg("no %s in %s", text, s->entries[i]);
 }
 
-static void assert_entry(struct sink *s, size_t i, const char *expected) {
-        assert_true(i < s->n);
-        assert_string_equal(s->entries[i], expected);
-}
-
-static void test_fields(void **state) {
-        _cleanup_(snapshot_unref_p) struct snapshot *snapshot = make_snapshot();
-        const struct association *bare = NULL, *full = NULL;
+/* A value with a line feed begins no field of its own. */
+static void test_availability(void **state) {
         struct sink *s = *state;
-        struct change change;
-
-        for (uint32_t i = 0; i < 2; i++)
-                if (snapshot_associations(snapshot)[i].id == 5)
-                        full = snapshot_associations(snapshot) + i;
-                else
-                        bare = snapshot_associations(snapshot) + i;
 
         begin(s, 64, LONG_USEC);
-        change = (struct change) {
-                .type = CHANGE_ASSOCIATION_UP, .certainty = CERTAINTY_HIGH, .at = UINT64_C(1769860800123000),
-                .snapshot = snapshot, .association = full,
-                .old_state = ASSOCIATION_COOKIE_ECHOED, .new_state = ASSOCIATION_ESTABLISHED, .duration_usec = 120000,
-        };
-        assert_int_equal(journal_change(s->journal, &change), 0);
-        change.type = CHANGE_ASSOCIATION_STATE;
-        change.old_state = ASSOCIATION_CLOSED;
-        change.new_state = ASSOCIATION_COOKIE_WAIT;
-        change.duration_usec = 0;
-        assert_int_equal(journal_change(s->journal, &change), 0);
-        change.type = CHANGE_ASSOCIATION_DOWN;
-        change.association = bare;
-        change.old_state = ASSOCIATION_COOKIE_WAIT;
-        change.new_state = ASSOCIATION_CLOSED;
-        change.duration_usec = 3200 * USEC_PER_MSEC;
-        change.certainty = CERTAINTY_LOW;
-        assert_int_equal(journal_change(s->journal, &change), 0);
-        change.type = CHANGE_FIGURES;
-        assert_int_equal(journal_change(s->journal, &change), 0);
-        change = (struct change) {
-                .type = CHANGE_ENDPOINT_REMOVED, .certainty = CERTAINTY_HIGH, .at = UINT64_C(1769860800123000),
-                .snapshot = snapshot, .endpoint = snapshot_endpoints(snapshot),
-        };
-        assert_int_equal(journal_change(s->journal, &change), 0);
         assert_int_equal(journal_availability(s->journal, false, "No\nPRIORITY=0", "Do."), 0);
         end(s);
-
-        assert_int_equal(s->n, 5);
-        assert_entry(s, 0,
-                     "SYSLOG_IDENTIFIER=sctpmond\nSYSLOG_FACILITY=3\n"
-                     "MESSAGE_ID=" MESSAGE_ID_ASSOCIATION_UP "\nPRIORITY=6\n"
-                     "MESSAGE=SCTP association 5 established: 10.0.2.1:39780 <-> [fd00:1::2]:5062\n"
-                     "SCTP_ASSOC_ID=5\nSCTP_OLD_STATE=cookie_echoed\nSCTP_NEW_STATE=established\n"
-                     "SCTP_LOCAL_PORT=39780\nSCTP_PEER_PORT=5062\nSCTP_LOCAL_ADDRS=10.0.1.1 10.0.2.1\n"
-                     "SCTP_PEER_ADDRS=fd00::2 fd00:1::2\nSCTP_PRIMARY=fd00:1::2\nSCTP_DURATION_MS=120\n"
-                     "SCTP_NETNS=4026531840\nSCTP_CERTAINTY=high\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");
-        assert_non_null(strstr(s->entries[1],
-                               "MESSAGE=SCTP association 5 appeared in cookie_wait: 10.0.2.1:39780 <-> "));
-        assert_null(strstr(s->entries[1], "SCTP_DURATION_MS"));
-        assert_entry(s, 2,
-                     "SYSLOG_IDENTIFIER=sctpmond\nSYSLOG_FACILITY=3\n"
-                     "MESSAGE_ID=" MESSAGE_ID_ASSOCIATION_DOWN "\nPRIORITY=4\n"
-                     "MESSAGE=SCTP association (no id yet) gone: was cookie_wait for 3.2s (-:7 <-> -:9), "
-                     "as far as can be told\n"
-                     "SCTP_OLD_STATE=cookie_wait\nSCTP_NEW_STATE=closed\nSCTP_LOCAL_PORT=7\nSCTP_PEER_PORT=9\n"
-                     "SCTP_DURATION_MS=3200\nSCTP_CERTAINTY=low\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");
-        assert_entry(s, 3,
-                     "SYSLOG_IDENTIFIER=sctpmond\nSYSLOG_FACILITY=3\n"
-                     "MESSAGE_ID=" MESSAGE_ID_ENDPOINT_REMOVED "\nPRIORITY=5\n"
-                     "MESSAGE=SCTP endpoint gone: [fd00::1]:5062 and 1 more\nSCTP_LOCAL_PORT=5062\n"
-                     "SCTP_LOCAL_ADDRS=fd00::1 10.0.1.1\nSCTP_CERTAINTY=high\nSCTP_SEEN_AT=2026-01-31T12:00:00.123Z\n");
-        /* A value with a line feed goes with its length, which has NULs in it. */
-        assert_null(strstr(s->entries[4], "\nPRIORITY=0"));
-        assert_non_null(strstr(s->entries[4], "\nPRIORITY=4\nMESSAGE\n"));
+        assert_int_equal(s->n, 1);
+        assert_null(strstr(s->entries[0], "\nPRIORITY=0"));
+        /* It goes with its length, which has NULs in it. */
+        assert_non_null(strstr(s->entries[0], "\nPRIORITY=4\nMESSAGE\n"));
 }
 
-static void test_whose_and_where(void **state) {
-        _cleanup_(snapshot_unref_p) struct snapshot *snapshot = NULL;
-        _cleanup_(builder_done) struct builder b = {};
-        struct change change = { .type = CHANGE_ENDPOINT_ADDED, .certainty = CERTAINTY_HIGH };
+/* What is no news is not sent, nor lost. */
+static void test_figures(void **state) {
+        _cleanup_(snapshot_unref_p) struct snapshot *snapshot = make_snapshot();
+        struct change change = { .type = CHANGE_FIGURES, .snapshot = snapshot };
         struct sink *s = *state;
-        struct endpoint *e;
-        struct process *o;
-        struct netns *n;
-        char text[64];
 
-        assert_int_equal(builder_add_netns(&b, &n), 0);
-        *n = (struct netns) { .netns = 5, .name = "blue" };
-        assert_int_equal(builder_add_endpoint(&b, &e), 0);
-        *e = (struct endpoint) { .given = { 1 << ENDPOINT_NETNS }, .netns = 5 };
-        e->owners = (struct range) { 0, JOURNAL_OWNERS_MAX + 1 };
-        for (unsigned i = 0; i < JOURNAL_OWNERS_MAX + 1; i++) {
-                assert_int_equal(builder_add_process(&b, &o), 0);
-                *o = (struct process) { .pid = 100 + i, .command = "m3ua" };
-                if (i == 1)
-                        *o = (struct process) { .pid = 101, .unit = "m3ua.service", .container = "web" };
-                assert_int_equal(builder_add_owner(&b, i), 0);
-        }
-        assert_int_equal(builder_finish(&b, &snapshot), 0);
-
+        change.association = snapshot_associations(snapshot);
         begin(s, 64, LONG_USEC);
-        change.snapshot = snapshot;
-        change.endpoint = snapshot_endpoints(snapshot);
         assert_int_equal(journal_change(s->journal, &change), 0);
+        assert_int_equal(journal_get_counts(s->journal).queued, 0);
         end(s);
-        assert_int_equal(s->n, 1);
-        assert_non_null(strstr(s->entries[0], "\nSCTP_NETNS=5\nSCTP_NETNS_NAME=blue\nSCTP_PID=100\nSCTP_COMM=m3ua\n"
-                                              "SCTP_PID=101\nSCTP_UNIT=m3ua.service\nSCTP_PID=102\nSCTP_COMM=m3ua\n"));
-        assert_non_null(strstr(s->entries[0], "\nSCTP_CONTAINER=web\n"));
-        /* More are not named. */
-        for (unsigned i = 0; i < 2; i++) {
-                snprintf(text, sizeof(text), "\nSCTP_PID=%u\n", 100 + JOURNAL_OWNERS_MAX - 1 + i);
-                assert_int_equal(!!strstr(s->entries[0], text), i == 0);
-        }
+        assert_int_equal(s->n, 0);
 }
 
 static void test_order_and_checkpoint(void **state) {
@@ -390,6 +303,26 @@ static void test_overflow(void **state) {
         assert_int_equal(s->n, 19);
 }
 
+/* A summary that finds no room is the loss of all that it counts. */
+static void test_lost_summary(void **state) {
+        _cleanup_(snapshot_unref_p) struct snapshot *snapshot = make_snapshot();
+        struct flapping flapping = { .flaps = 20, .held = 37, .state = -1 };
+        struct sink *s = *state;
+
+        begin(s, 2, LONG_USEC);
+        answer(s, -ENOBUFS);
+        for (uint64_t i = 0; i < 2; i++)
+                assert_int_equal(send_change(s, snapshot, i + 1), 0);
+        assert_int_equal(journal_flapping(s->journal, &flapping, snapshot), -ENOBUFS);
+        assert_int_equal(journal_get_counts(s->journal).lost, 37);
+        answer(s, 0);
+        wait_for(s, &s->n, 3);
+        assert_non_null(strstr(s->entries[2], "\nSCTP_LOST=37\n"));
+        assert_int_equal(journal_flapping(s->journal, &flapping, snapshot), 0);
+        end(s);
+        assert_non_null(strstr(s->entries[3], "\nSCTP_SUPPRESSED=37\n"));
+}
+
 /* An entry that can never be sent does not hold up the others. */
 static void test_oversize(void **state) {
         _cleanup_(snapshot_unref_p) struct snapshot *snapshot = make_snapshot();
@@ -425,10 +358,106 @@ static void test_stalled_at_shutdown(void **state) {
         assert_int_equal(access(s->path, F_OK), -1);
 }
 
+#define MANY 10000u
+
+/* All that changed in one interval, as it was found and as it arrived. */
+struct many {
+        struct journal *journal;
+        char found[MANY][24], arrived[MANY][24];
+        size_t n_found, n_arrived, tries;
+};
+
+static int find_one(const struct change *c, void *userdata) {
+        struct many *m = userdata;
+
+        assert_true(m->n_found < MANY);
+        snprintf(m->found[m->n_found++], sizeof(m->found[0]), "%" PRIu32 " %s", c->association->id,
+                 association_state_name(c->new_state));
+        return journal_change(m->journal, c);
+}
+
+/* Each 97th time it is busy, now and then for longer. */
+static int take_one(const char *entry, size_t size, void *userdata) {
+        char id[16] = "", state[16] = "", *text = strndup(entry, size);
+        const char *found;
+        struct many *m = userdata;
+
+        m->tries++;
+        if (m->tries % 97 == 0 || (m->tries % 4000 > 3990 && m->tries > 4000)) {
+                free(text);
+                return m->tries % 2 ? -EAGAIN : -ENOBUFS;
+        }
+
+        found = strstr(text, "\nSCTP_ASSOC_ID=");
+        if (found)
+                (void) sscanf(found, "\nSCTP_ASSOC_ID=%15[0-9]", id);
+        found = strstr(text, "\nSCTP_NEW_STATE=");
+        if (found)
+                (void) sscanf(found, "\nSCTP_NEW_STATE=%15[a-z_]", state);
+        if (m->n_arrived < MANY)
+                snprintf(m->arrived[m->n_arrived], sizeof(m->arrived[0]), "%.7s %.14s", id, state);
+        m->n_arrived++;
+        free(text);
+        return 0;
+}
+
+/* Associations from `first` on, each with two addresses on either side. */
+static struct snapshot *make_many(uint32_t first, uint32_t n) {
+        _cleanup_(builder_done) struct builder b = {};
+        struct snapshot *s;
+
+        b.head.available = true;
+        for (uint32_t i = first; i < first + n; i++) {
+                struct association *a;
+                char text[32];
+                struct path *p;
+
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                *a = (struct association) {
+                        .given = { 1 << ASSOCIATION_ID | 1 << ASSOCIATION_LOCAL_PORT | 1 << ASSOCIATION_PEER_PORT |
+                                   1 << ASSOCIATION_NETNS | 1 << ASSOCIATION_STATE },
+                        .netns = 5, .id = i, .local_port = 2905, .peer_port = 2905, .state = ASSOCIATION_ESTABLISHED,
+                        .paths = { (uint32_t) b.n_paths, 2 },
+                };
+                a->local = add_addresses(&b, "10.0.1.1", "10.0.2.1", true);
+                for (unsigned j = 0; j < 2; j++) {
+                        snprintf(text, sizeof(text), "10.%u.%u.%u", 1 + j, i / 250, 1 + i % 250);
+                        assert_int_equal(builder_add_path(&b, &p), 0);
+                        p->address = address(text, j == 0);
+                }
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        return s;
+}
+
+/* The design's 10,000 changes in one interval, while journald is busy now and then: all arrive, in their order. */
+static void test_ten_thousand(void **state) {
+        _cleanup_(snapshot_unref_p) struct snapshot *before = make_many(1, MANY / 2);
+        _cleanup_(snapshot_unref_p) struct snapshot *after = make_many(MANY, MANY / 2);
+        struct many *m = calloc(1, sizeof(*m));
+        struct journal_counts counts;
+
+        (void) state;
+        assert_non_null(m);
+        assert_int_equal(journal_new_with(take_one, m, JOURNAL_QUEUE_MAX, LONG_USEC, NULL, &m->journal), 0);
+        assert_int_equal(changes_find(before, after, false, NULL, find_one, m), 0);
+        assert_int_equal(m->n_found, MANY);
+        counts = journal_get_counts(m->journal);
+        assert_int_equal(counts.lost, 0);
+        journal_free(m->journal);
+        assert_int_equal(m->n_arrived, MANY);
+        assert_true(m->tries > MANY + MANY / 97);
+        for (size_t i = 0; i < MANY; i++)
+                assert_string_equal(m->arrived[i], m->found[i]);
+        free(m);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_whose_and_where, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_availability, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_figures, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_lost_summary, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_ten_thousand, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_order_and_checkpoint, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_checkpoints, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_save_error, setup, teardown),

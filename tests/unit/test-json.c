@@ -66,7 +66,7 @@ static void test_association(void **state) {
         struct snapshot *s = sample(250);
 
         (void) state;
-        assert_text(json_association(s, snapshot_associations(s)),
+        assert_text(json_association(s, snapshot_associations(s), NULL),
                     "{\"associationId\":5,\"attachment\":\"socket\",\"heartbeatIntervalMs\":2000,\"inStreams\":10,\"initRetransmissions\":0,"
                     "\"inode\":11205,\"localAddresses\":[\"10.0.1.2\"],\"localPort\":5001,\"maxRetransmissions\":20,"
                     "\"netns\":4026531840,\"outStreams\":10,"
@@ -76,7 +76,7 @@ static void test_association(void **state) {
                     "\"shutdownRetransmissions\":0,\"socketState\":\"established\",\"state\":\"established\","
                     "\"style\":\"one_to_one\",\"transmitQueueBytes\":0,\"uid\":0,\"writeQueueBytes\":0}");
         for (uint32_t i = 0; i < snapshot_head(s)->n_associations; i++)
-                assert_output("ListAssociations", "association", json_association(s, snapshot_associations(s) + i));
+                assert_output("ListAssociations", "association", json_association(s, snapshot_associations(s) + i, NULL));
         snapshot_unref(s);
 }
 
@@ -97,7 +97,7 @@ static void test_ticks(void **state) {
         (void) state;
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct snapshot *s = sample(cases[i].hz);
-                _cleanup_(json_decref_p) json_t *a = json_association(s, snapshot_associations(s));
+                _cleanup_(json_decref_p) json_t *a = json_association(s, snapshot_associations(s), NULL);
 
                 assert_int_equal(json_integer_value(json_object_get(a, cases[i].name)), cases[i].value);
                 assert_null(json_object_get(a, cases[i].hz ? "heartbeatIntervalJiffies" : "heartbeatIntervalMs"));
@@ -172,7 +172,7 @@ static void test_all_and_nothing(void **state) {
 
         for (uint32_t i = 0; i < 2; i++) {
                 /* Both are sorted by namespace. */
-                json_t *association = json_association(s, snapshot_associations(s) + i);
+                json_t *association = json_association(s, snapshot_associations(s) + i, NULL);
                 json_t *endpoint = json_endpoint(s, snapshot_endpoints(s) + i);
                 json_t *path = json_array_get(json_object_get(association, "paths"), 0);
 
@@ -285,6 +285,71 @@ static void test_change(void **state) {
         snapshot_unref(s);
 }
 
+/* Each kind with all that it says, and nothing that belongs to another. */
+static void test_changes(void **state) {
+        static const struct {
+                enum change_type type;
+                const char *text;               /* beside type, at, certainty and association */
+        } cases[] = {
+                { CHANGE_ASSOCIATION_UP, "\"newState\":\"established\",\"oldState\":\"cookie_wait\"," },
+                { CHANGE_ASSOCIATION_STATE, "\"newState\":\"established\",\"oldState\":\"cookie_wait\"," },
+                {
+                        CHANGE_ASSOCIATION_DOWN,
+                        "\"cause\":\"aborted\",\"causeCertainty\":\"low\","
+                        "\"newState\":\"established\",\"oldState\":\"cookie_wait\",",
+                },
+                { CHANGE_ASSOCIATION_RESTART, "" },
+                { CHANGE_PATH_STATE, "\"newPathState\":\"active\",\"path\":\"10.0.1.1\"," },
+                { CHANGE_PATH_ADDED, "\"path\":\"10.0.1.1\"," },
+                { CHANGE_PATH_REMOVED, "\"path\":\"10.0.1.1\"," },
+                { CHANGE_PRIMARY_CHANGED, "\"oldPrimaryAddress\":\"10.0.1.1\"," },
+                { CHANGE_IMPAIRED, "\"reasons\":[\"path_pf\",\"heartbeats_off\"]," },
+                { CHANGE_RECOVERED, "\"reasons\":[\"path_pf\",\"heartbeats_off\"]," },
+                { CHANGE_UNOBSERVED, "\"container\":\"web\",\"established\":3,\"failed\":0,\"netns\":5,\"netnsName\":\"blue\"," },
+        };
+        struct snapshot *s, *named = NULL;
+        struct builder b = {};
+        struct netns *n;
+
+        (void) state;
+        assert_int_equal(builder_add_netns(&b, &n), 0);
+        *n = (struct netns) { .netns = 5, .name = "blue", .container = "web" };
+        assert_int_equal(builder_finish(&b, &named), 0);
+        builder_done(&b);
+        s = sample(250);
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                bool is_path = cases[i].type >= CHANGE_PATH_STATE && cases[i].type <= CHANGE_PATH_REMOVED;
+                bool unobserved = cases[i].type == CHANGE_UNOBSERVED;
+                const struct association *a = snapshot_associations(s);
+                const struct path *p = snapshot_paths(s, a->paths);
+                struct change change = {
+                        .type = cases[i].type, .certainty = CERTAINTY_HIGH, .snapshot = unobserved ? named : s,
+                        .association = unobserved ? NULL : a, .path = is_path ? p : NULL,
+                        .old_state = ASSOCIATION_COOKIE_WAIT, .new_state = ASSOCIATION_ESTABLISHED,
+                        .path_old_state = -1, .path_new_state = PATH_ACTIVE, .old_primary = &p->address,
+                        .reasons = 1 << IMPAIRED_PATH_PF | 1 << IMPAIRED_HEARTBEATS_OFF, .cause = CAUSE_ABORTED,
+                        .netns = 5, .established = 3, .peer_name = "hlr \"1\"",
+                };
+                _cleanup_(json_decref_p) json_t *json = json_change(&change);
+                json_t *association = json_incref(json_object_get(json, "association"));
+                char expected[512];
+
+                assert_output("Monitor", "change", json_incref(json));
+                assert_output("GetHistory", "change", json_incref(json));
+                if (!unobserved)
+                        assert_string_equal(json_string_value(json_object_get(association, "peerName")), "hlr \"1\"");
+                json_decref(association);
+                (void) json_object_del(json, "association");
+                assert_int_equal(json_object_del(json, "at"), 0);
+                assert_int_equal(json_object_del(json, "certainty"), 0);
+                snprintf(expected, sizeof(expected), "{%s\"type\":\"%s\"}", cases[i].text,
+                         change_type_name(cases[i].type));
+                assert_text(json_incref(json), expected);
+        }
+        snapshot_unref(s);
+        snapshot_unref(named);
+}
+
 static void test_large_numbers(void **state) {
         _cleanup_(json_decref_p) json_t *object = json_object();
 
@@ -306,6 +371,7 @@ int main(void) {
                 cmocka_unit_test(test_scan_and_counters),
                 cmocka_unit_test(test_sums_of_counters),
                 cmocka_unit_test(test_change),
+                cmocka_unit_test(test_changes),
                 cmocka_unit_test(test_large_numbers),
         };
 

@@ -275,6 +275,59 @@ static void test_impaired_since(void **state) {
         snapshot_unref(fourth);
 }
 
+/* How often a path has ceased to be active; and what is not read for once has not changed. */
+static void test_flaps(void **state) {
+        static const struct {
+                const char *rows;
+                uint32_t flaps;
+                int state;              /* of the second path; -1: not given */
+                bool since_again;       /* it is in this state since this look */
+        } looks[] = {
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 2\n", 0, PATH_ACTIVE, true },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 0\n", 1, PATH_INACTIVE, true },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 1\n", 1, PATH_PF, true },
+                { "10.0.0.8 4 1 250 1\n10.0.1.8 4 1 250 2\n", 2, PATH_ACTIVE, true },
+                { "10.0.0.8 4 1 250 2\n", 2, -1, false },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 2\n", 2, PATH_ACTIVE, false },
+                { "10.0.0.8 4 1 250 2\n", 2, -1, false },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 0\n", 3, PATH_INACTIVE, true },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 2\n", 3, PATH_ACTIVE, true },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 65535\n", 3, PATH_UNKNOWN, true },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 2\n", 3, PATH_ACTIVE, true },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 65535\n", 3, PATH_UNKNOWN, true },
+                { "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 0\n", 4, PATH_INACTIVE, true },
+        };
+        const struct tree *t = *state;
+        struct snapshot *before = NULL;
+        uint64_t since = 0;
+
+        put_assocs(t, ASSOCS "4 3 6 1001 9 10.0.0.1 <-> *10.0.0.8 10.0.1.8\n");
+        put_paths(t, looks[0].rows);
+        /* Who looks once observes nothing. */
+        before = scan(t, NULL, 0);
+        assert_false(FIELD_GIVEN(by_port(before, 1001), ASSOCIATION_FLAPS));
+        snapshot_unref(before);
+        before = NULL;
+        for (size_t i = 0; i < ELEMENTS(looks); i++) {
+                struct snapshot *s;
+                const struct path *p;
+
+                put_paths(t, looks[i].rows);
+                s = scan(t, before, i + 1);
+                p = path_of(s, 1001, 1);
+                assert_true(FIELD_GIVEN(by_port(s, 1001), ASSOCIATION_FLAPS));
+                assert_int_equal(by_port(s, 1001)->flaps, looks[i].flaps);
+                assert_int_equal(FIELD_GIVEN(p, PATH_STATE) ? p->state : -1, looks[i].state);
+                assert_int_equal(FIELD_GIVEN(p, PATH_STATE_SINCE), looks[i].state >= 0);
+                if (looks[i].since_again)
+                        since = snapshot_head(s)->started_monotonic;
+                assert_true(p->state_since_monotonic == since);
+                snapshot_unref(before);
+                before = s;
+        }
+        snapshot_unref(before);
+}
+
 /* The tables miss rows that nobody touched. Where sock_diag cannot tell (a saved tree) one is kept for some
  * looks, and comes back as the same. */
 static void test_rows_that_are_missed(void **state) {
@@ -354,8 +407,8 @@ static void test_gets_its_id_while_the_table_is_read(void **state) {
         assert_int_equal(snapshot_head(second)->n_associations, 2);
         assert_int_equal(by_port(second, 1000)->id, 7);
         assert_true(by_port(second, 1000)->observed_since == by_port(first, 1000)->observed_since);
-        assert_int_equal(changes_find(first, second, false, count_change, counts), 0);
-        assert_int_equal(changes_find(second, third, false, count_change, counts), 0);
+        assert_int_equal(changes_find(first, second, false, NULL, count_change, counts), 0);
+        assert_int_equal(changes_find(second, third, false, NULL, count_change, counts), 0);
         assert_int_equal(counts[CHANGE_ASSOCIATION_UP], 2);
         assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 0);
         snapshot_unref(first);
@@ -439,6 +492,7 @@ int main(void) {
                 TEST(test_paths_without_id),
                 TEST(test_what_is_handed_on),
                 TEST(test_impaired_since),
+                TEST(test_flaps),
                 TEST(test_rows_that_are_missed),
                 TEST(test_replaced),
                 TEST(test_gets_its_id_while_the_table_is_read),

@@ -14,7 +14,7 @@ scratch=$(mktemp -d) || exit 99
 daemon=
 trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$scratch"' EXIT
 
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 TZ=UTC
 unset NO_COLOR COLUMNS PAGER SCTPCTL_PAGER SCTPMON_SOCKET
 n=0
 
@@ -194,7 +194,7 @@ result $? "sctpctl help assocs"
 run --version
 expect "--version" 0
 usage 'Did you mean "assocs"' asocs
-usage "Verbs are: eps, assocs, show, paths, netns, stats, status, explain" nonsense
+usage "Verbs are: eps, assocs, show, paths, netns, monitor, log, wait, check, stats, status, explain" nonsense
 usage "Did you mean --json" eps --jsno=short
 usage "no option -x" eps -x
 usage "pretty|short|off" eps --json=yes
@@ -203,7 +203,9 @@ usage "from 1 to 65535" eps --port=65536
 usage "from 1 to 65535" eps --port=+1
 usage "needs a value" eps --port
 usage "takes no value" eps --wide=1
-usage "ADDR:PORT" assocs --peer=host
+usage "ADDR:PORT" assocs --peer=10.0.0.1:99999
+usage "ADDR:PORT" assocs --local=host
+usage "NAME" assocs --peer=a/b
 usage 'Did you mean "listening"' eps --state=listning
 usage 'Did you mean "listening"' eps --state=LISTEN
 usage "expected one of closed, cookie_wait" assocs --state=listening
@@ -458,6 +460,14 @@ start <<<'{"error":"io.sctpmon.Monitor.AssociationNotFound","parameters":{}}'
 run show --peer=10.0.0.7 --socket="$scratch/socket"
 says "show of nothing by a filter" 4 "No association matches"
 stop
+start <<<'{"error":"org.varlink.service.InvalidParameter","parameters":{"parameter":"filter.peerName"}}'
+run show --peer=hlr1 --socket="$scratch/socket"
+says "show of a name that is not known" 4 "knows no peer of the name hlr1"
+grep -qF '"parameters":{"filter":{"peerName":"hlr1"}}' "$scratch/requests"
+result $? "the name goes to the daemon"
+stop
+run assocs --peer=hlr1 --root="$scratch/down"
+says "a name without a daemon" 1 "names of peers are known to sctpmond only"
 start <<<"{\"error\":\"io.sctpmon.Monitor.AssociationAmbiguous\",\"parameters\":{\"count\":3}}
 @request
 $all_kinds"

@@ -124,6 +124,8 @@ static void test_unsound(void **state) {
         REFUSED(a[3].given[1] |= UINT64_C(1) << 63);
         REFUSED(FIELD_GIVE(a + 3, ASSOCIATION_ATTACHMENT); a[3].attachment = _ATTACHMENT_MAX);
         REFUSED(a[3].impaired = 1u << _IMPAIRMENT_MAX);
+        REFUSED(a[3].last_impaired = 1u << _IMPAIRMENT_MAX);
+        REFUSED(p[0].last_state = _PATH_STATE_MAX + 1);
         REFUSED(a[3].detail.original.family = 77);
         REFUSED(a[3].owners.count = 1);
         REFUSED(e[1].owners.first = 1);

@@ -138,6 +138,53 @@ static void test_time(void **state) {
         assert_string_equal(text_time(UINT64_C(1769860800123999), time), "2026-01-31T12:00:00.123Z");
 }
 
+static void test_times(void **state) {
+        static const struct {
+                const char *text;
+                int result;
+                uint64_t usec;
+        } cases[] = {
+                { "1970-01-01T00:00:00Z", 0, 0 },
+                { "2026-01-31T12:00:00.123Z", 0, UINT64_C(1769860800123000) },
+                { "2026-01-31t12:00:00.123456789z", 0, UINT64_C(1769860800123456) },
+                { "2026-01-31 13:30:00+01:30", 0, UINT64_C(1769860800000000) },
+                { "2026-01-31T00:00:00.5-12:00", 0, UINT64_C(1769860800500000) },
+                { "2024-02-29T00:00:00Z", 0, UINT64_C(1709164800000000) },
+                { "2016-12-31T23:59:60Z", 0, UINT64_C(1483228800000000) },
+                { "1970-01-01T00:00:00+00:01", -ERANGE, 0 },
+                { "1969-12-31T23:59:59Z", -ERANGE, 0 },
+                { "2026-02-29T00:00:00Z", -EINVAL, 0 },
+                { "2026-13-01T00:00:00Z", -EINVAL, 0 },
+                { "2026-04-31T00:00:00Z", -EINVAL, 0 },
+                { "2026-01-31T24:00:00Z", -EINVAL, 0 },
+                { "2026-01-31T12:00:00", -EINVAL, 0 },
+                { "2026-01-31T12:00:00.Z", -EINVAL, 0 },
+                { "2026-01-31T12:00:00,5Z", -EINVAL, 0 },
+                { "2026-01-31T12:00:00Z ", -EINVAL, 0 },
+                { "2026-01-31T12:00:00+1:00", -EINVAL, 0 },
+                { "2026-01-31T12:00:00+24:00", -EINVAL, 0 },
+                { "2026-01-31T12:00:00+01:000", -EINVAL, 0 },
+                { "2026-01-31X12:00:00Z", -EINVAL, 0 },
+                { "2026-1-31T12:00:00Z", -EINVAL, 0 },
+                { "2026-01-31", -EINVAL, 0 },
+                { "-26-01-31T12:00:00Z", -EINVAL, 0 },
+                { "", -EINVAL, 0 },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                char text[TEXT_TIME_MAX];
+                uint64_t usec = 0;
+                int r = text_to_time(cases[i].text, &usec);
+
+                if (r != cases[i].result || usec != cases[i].usec)
+                        fail_msg("\"%s\": %d, %lu", cases[i].text, r, (unsigned long) usec);
+                /* What is written can be read. */
+                assert_int_equal(text_to_time(text_time(usec, text), &usec), 0);
+                assert_int_equal(usec, cases[i].usec / USEC_PER_MSEC * USEC_PER_MSEC);
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_escape),
@@ -145,6 +192,7 @@ int main(void) {
                 cmocka_unit_test(test_number),
                 cmocka_unit_test(test_time_span),
                 cmocka_unit_test(test_time),
+                cmocka_unit_test(test_times),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

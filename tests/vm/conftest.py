@@ -1,5 +1,7 @@
-"""A test that takes `machine` gets a fresh one, once with each kernel."""
+"""A test that takes `machine` gets a fresh one, once with each kernel; one that is long and has a mark for it, with that
+kernel only, unless SCTPMON_EVERY_KERNEL is set."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,11 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     if "kernel" in metafunc.fixturenames:
-        metafunc.parametrize("kernel", metafunc.config.getoption("kernel") or list(SUITES))
+        mark = metafunc.definition.get_closest_marker("kernel")
+        every = not mark or "SCTPMON_EVERY_KERNEL" in os.environ
+        wanted = list(SUITES) if every else list(mark.args)
+        asked = metafunc.config.getoption("kernel")
+        metafunc.parametrize("kernel", asked or wanted)
 
 
 @pytest.fixture

@@ -79,8 +79,8 @@ def _installed(booted, kernel, tree, memory, flavour):
                 input=packed.getvalue(),
             )
             # Emulated, and beside other guests, a scan may take longer than a caller waits by default: what a
-            # test lists is to be the present, unless it asks for another wait.
-            machine.put("/etc/sctpmond.conf.d/10-lab.conf", "[Monitor]\nScanWait=3s\n")
+            # test lists is to be the present, unless it asks for another wait. And what flaps is told each time.
+            machine.put("/etc/sctpmond.conf.d/10-lab.conf", "[Monitor]\nScanWait=3s\nDamping=no\n")
             machine.run("systemd-sysusers && systemctl daemon-reload && sync")
             machine.save(work / "memory")
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 import inside
 import journal
 import load
@@ -236,6 +238,7 @@ def test_good_clients_are_served_whatever_others_do(machine):
     held.kill()
 
 
+@pytest.mark.kernel("6.12")
 def test_a_subscriber_that_does_not_read_is_told_what_it_lost(machine):
     load.install(machine)
     # Many addresses make for long changes, so that fewer of them fill the queue.

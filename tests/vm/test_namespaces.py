@@ -1,6 +1,8 @@
 """All network namespaces of the host, seen by one daemon that keeps none of them alive."""
 
 
+import pytest
+
 import inside
 import journal
 from peers import client, server
@@ -217,6 +219,7 @@ def listers(clients, command):
             "status": process.wait()}
 
 
+@pytest.mark.kernel("6.12")
 def test_five_hundred_namespaces_come_and_go(machine):
     machine.run("modprobe sctp")
     machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nInterval=100ms\nCpuShare=100%\n")

@@ -426,6 +426,7 @@ def churn():
     return {"errors": errors, "updates": updates, "looked": looked, "rows": rows}
 
 
+@pytest.mark.kernel("6.1")
 def test_rapid_churn_gives_only_the_errors_that_are_told_of(machine):
     result = inside(machine, churn, timeout=600)
     print(result)

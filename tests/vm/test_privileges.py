@@ -1,5 +1,7 @@
 """What is missing without one of the daemon's capabilities or sources: that and nothing else, and the status says why."""
 
+import pytest
+
 from peers import client, server, wait_for_listeners
 from seen import by_port, by_ports, eventually, listed, row_is, status
 
@@ -130,6 +132,7 @@ def assert_told(machine, wanted):
     assert by_port(listed(machine, "eps")).keys() == {5000, 5001, 302}
 
 
+@pytest.mark.kernel("6.12")
 def test_each_capability_is_for_one_thing(machine):
     start_peers(machine)
     restart(machine)
@@ -152,6 +155,7 @@ def test_each_capability_is_for_one_thing(machine):
     assert {"owners", "socket_options", "conntrack"} <= reasons(machine).keys()
 
 
+@pytest.mark.kernel("6.1")
 def test_each_source_can_be_switched_off(machine):
     start_peers(machine)
     for setting, (less, sources) in SWITCHES.items():

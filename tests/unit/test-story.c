@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test.h"
+
+#include <time.h>
+
+#include "json.h"
+#include "macro.h"
+#include "../../client/story.h"
+
+#define ENDS "'localPort': 5000, 'peerPort': 3868, 'localAddresses': ['10.0.0.1', '::1'], " \
+             "'peerAddresses': ['10.0.0.2', '10.0.1.2'], 'primaryAddress': '10.0.1.2'"
+#define SHOWN "10.0.0.1:5000,[::1]:5000 <-> 10.0.0.2:3868,*10.0.1.2:3868"
+#define OWNER "'owners': [{'pid': 7, 'command': 'mme'}]"
+/* What the local clock says. */
+#define AT "'at': '2026-01-31T12:00:00.123Z', "
+#define WHEN "2026-01-31 14:00:00.123 "
+
+static const struct {
+        const char *change, *line;
+        enum style style;
+} cases[] = {
+        { AT "'type': 'association_up', 'association': {" ENDS "}, 'oldState': 'cookie_echoed',"
+          "'newState': 'established', 'durationMs': 350",
+          WHEN "association_up " SHOWN " cookie_echoed -> established after 350ms", STYLE_PLAIN },
+        { AT "'type': 'association_down', 'association': {" ENDS ", 'peerName': 'hlr1', " OWNER ", 'container': 'web'},"
+          "'oldState': 'established', 'newState': 'closed', 'durationMs': 3000, 'certainty': 'low',"
+          "'cause': 'retransmissions_exhausted', 'causeCertainty': 'high'",
+          WHEN "association_down " SHOWN " (hlr1) established -> closed after 3s (not certain);"
+          " peer given up (retransmissions_exhausted); mme[7] in container web", STYLE_TROUBLE },
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'established', 'newState': 'closed',"
+          "'cause': 'aborted', 'causeCertainty': 'low'",
+          WHEN "association_down " SHOWN " established -> closed; probably aborted", STYLE_TROUBLE },
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'established', 'newState': 'closed',"
+          "'cause': 'graceful', 'causeCertainty': 'high'",
+          WHEN "association_down " SHOWN " established -> closed; closed (graceful)", STYLE_PLAIN },
+        /* Nobody knows why: nothing is said, and only a regular end is no trouble. */
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'shutdown_sent', 'newState': 'closed',"
+          "'cause': 'unknown'",
+          WHEN "association_down " SHOWN " shutdown_sent -> closed", STYLE_PLAIN },
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'established', 'newState': 'closed'",
+          WHEN "association_down " SHOWN " established -> closed", STYLE_TROUBLE },
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'cookie_wait', 'newState': 'closed',"
+          "'cause': 'init_timeout', 'causeCertainty': 'high'",
+          WHEN "association_down " SHOWN " cookie_wait -> closed; nobody answered (init_timeout)", STYLE_TROUBLE },
+        { AT "'type': 'association_restart', 'association': {" ENDS ", 'owners': [{'pid': 7}, {'pid': 8}]}",
+          WHEN "association_restart " SHOWN "; process 7 and 1 more", STYLE_WARNING },
+        { AT "'type': 'path_state', 'association': {" ENDS ", 'netnsName': 'blue'}, 'path': '10.0.0.2',"
+          "'oldPathState': 'active', 'newPathState': 'inactive', 'durationMs': 60000",
+          WHEN "path_state " SHOWN " path 10.0.0.2 active -> inactive after 1min; in network namespace blue",
+          STYLE_WARNING },
+        { AT "'type': 'path_state', 'association': {" ENDS "}, 'path': '10.0.0.2', 'newPathState': 'active'",
+          WHEN "path_state " SHOWN " path 10.0.0.2 unknown -> active", STYLE_PLAIN },
+        { AT "'type': 'path_removed', 'association': {" ENDS "}, 'path': '10.0.2.2'",
+          WHEN "path_removed " SHOWN " path 10.0.2.2", STYLE_PLAIN },
+        { AT "'type': 'primary_changed', 'association': {" ENDS "}, 'oldPrimaryAddress': '10.0.0.2'",
+          WHEN "primary_changed " SHOWN " primary 10.0.0.2 -> 10.0.1.2", STYLE_PLAIN },
+        { AT "'type': 'primary_changed', 'association': {" ENDS "}",
+          WHEN "primary_changed " SHOWN " primary none -> 10.0.1.2", STYLE_PLAIN },
+        { AT "'type': 'impaired', 'association': {" ENDS "}, 'reasons': ['path_pf', 'primary_not_active']",
+          WHEN "impaired " SHOWN " path_pf, primary_not_active", STYLE_WARNING },
+        { AT "'type': 'recovered', 'association': {" ENDS "}, 'reasons': ['path_pf'], 'durationMs': 2000",
+          WHEN "recovered " SHOWN " was path_pf for 2s", STYLE_PLAIN },
+        { AT "'type': 'endpoint_added', 'endpoint': {'localPort': 5000, 'localAddresses': ['::'], " OWNER "}",
+          WHEN "endpoint_added [::]:5000; mme[7]", STYLE_PLAIN },
+        { AT "'type': 'unobserved', 'established': 2, 'failed': 1, 'container': 'web'",
+          WHEN "unobserved between two looks: 2 established and ended, 1 never came about; in container web",
+          STYLE_PLAIN },
+        /* Of the journal: what is no change. */
+        { AT "'message': 'SCTP is available'", WHEN "SCTP is available", STYLE_PLAIN },
+        /* Others' text does nothing to a terminal, and what is not understood breaks nothing. */
+        { AT "'type': 'association_new\\u001b[31m', 'association': {" ENDS ", 'container': 'w\\u009b2J\\n'}",
+          WHEN "association_new\\x1b[31m " SHOWN "; in container w\\xc2\\x9b2J\\x0a", STYLE_PLAIN },
+        { "'type': 'path_state', 'at': 'soon'", "soon path_state", STYLE_PLAIN },
+        { "'type': 7, 'association': [], 'durationMs': 'x', 'reasons': {}, 'at': 1", " ", STYLE_PLAIN },
+};
+
+static void test_story(void **state) {
+        (void) state;
+        assert_int_equal(setenv("TZ", "EET-2", 1), 0);
+        tzset();
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(json_decref_p) json_t *change = NULL;
+                _cleanup_free_ char *text = NULL, *line = NULL;
+
+                assert_true(asprintf(&text, "{%s}", cases[i].change) > 0);
+                for (char *c = text; (c = strchr(c, '\'')); )
+                        *c = '"';
+                change = json_loads(text, 0, NULL);
+                assert_non_null(change);
+                line = story_text(change);
+                assert_non_null(line);
+                assert_string_equal(line, cases[i].line);
+                assert_int_equal(story_style(change), cases[i].style);
+        }
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_story),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
