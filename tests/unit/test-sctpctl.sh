@@ -777,6 +777,12 @@ $present
 run wait --timeout=20s --socket="$scratch/socket"
 expect "wait waits for a daemon that is started anew" 0
 stop
+start <<<"{\"parameters\":{\"ready\":true,\"reason\":\"no module\",\"advice\":\"Load it.\"},\"continues\":true}
+$(change association_up cookie_echoed established)
+@hang"
+run wait --timeout=20s --socket="$scratch/socket"
+says "wait waits for SCTP" 0 "SCTP is not available: no module"
+stop
 run wait --timeout=300ms --socket="$scratch/none"
 says "no daemon" 5 "waiting for it"
 rm -f "$scratch/socket"
@@ -838,6 +844,24 @@ start <<<"{\"parameters\":{\"association\":$association},\"continues\":true}
 {\"parameters\":{${scan/false/true}}}"
 checks "not up to date" 1 \
         "SCTP WARNING - 1 association established, 2 of 2 paths active, not up to date | associations=1;;1:;0 paths_active=2;;;0;2"
+stop
+# Of a path whose state nothing tells nobody knows that it is down.
+silent=${association/,\"state\":\"active\"\}]/\}]}
+start <<<"{\"parameters\":{\"association\":$silent},\"continues\":true}
+{\"parameters\":{$scan}}"
+checks "a path of which nothing tells" 3 \
+        "SCTP UNKNOWN - 1 association established, 1 of 2 paths active, 1 not known | associations=1;;1:;0" --min-paths=2
+stop
+start <<<"{\"parameters\":{\"association\":$silent},\"continues\":true}
+{\"parameters\":{$scan}}"
+checks "it is not needed" 0 \
+        "SCTP OK - 1 association established, 1 of 2 paths active, 1 not known | associations=1;;1:;0" --min-paths=1
+stop
+start <<<"{\"parameters\":{\"association\":$silent},\"continues\":true}
+{\"parameters\":{$scan}}"
+checks "it would not be enough" 2 \
+        "SCTP CRITICAL - an association with 2 active paths, 3 wanted; 1 of 2 paths active, 1 not known | associations=1;;1:;0" \
+        --min-paths=3
 stop
 start <<<'{"error":"io.sctpmon.Monitor.SctpNotAvailable","parameters":{"reason":"no |\u001b[31mmodule","advice":"load it"}}'
 checks "SCTP not available" 3 'SCTP UNKNOWN - SCTP is not available: no /\x1b[31mmodule'
@@ -914,7 +938,14 @@ elif command -v xz >/dev/null; then
         says "nothing matches" 4 "No change matches"
         mkdir "$scratch/journals"
         run log --directory="$scratch/journals"
-        expect "an empty journal" 0
+        says "no journal" 1 "There is no journal in $scratch/journals"
+        head -c 1000 "$scratch/journal/log.journal" >"$scratch/journals/part.journal"
+        run log --directory="$scratch/journals"
+        says "what is no journal" 1 "or none that may be read"
+        log --boot=22222222222222222222222222222222 --lines=0
+        says "nothing of such a boot" 4 "No change matches"
+        usage "not together with --netns=host" log --directory="$scratch/journal" --netns=host
+        usage "not together with --netns=pid:1" log --directory="$scratch/journal" --netns=pid:1
 fi
 
 # Standard output
