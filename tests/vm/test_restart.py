@@ -30,7 +30,7 @@ def wait_for_others(machine, old):
 
 def of_server(entries, port):
     """By kind, how many rows of loopback are told of; an association has two."""
-    return journal.kinds([e for e in entries if str(port) in (e["SCTP_LOCAL_PORT"], e.get("SCTP_PEER_PORT"))])
+    return journal.kinds([e for e in entries if str(port) in (e.get("SCTP_LOCAL_PORT"), e.get("SCTP_PEER_PORT"))])
 
 
 def test_processes_that_are_killed(machine):
