@@ -4,6 +4,8 @@ and the method Monitor, at both ends."""
 import json
 import signal
 
+import pytest
+
 import journal
 import sctppeer
 from seen import by_ports, eventually, listed, row_is, status
@@ -153,6 +155,7 @@ def test_ends(machine):
         process.kill()
 
 
+@pytest.mark.kernel("6.1")
 def test_links_that_fail(machine):
     watch_all(machine)
 
@@ -197,6 +200,7 @@ def test_links_that_fail(machine):
         process.kill()
 
 
+@pytest.mark.kernel("6.12")
 def test_the_same_association_goes_on(machine):
     watch_all(machine)
 
