@@ -55,7 +55,7 @@ static const struct kind {
 #define FUNCTIONS(_) _(open) _(open_directory) _(close) _(add_match) _(seek_head) _(seek_tail) _(seek_realtime_usec) \
                      _(next) _(previous) _(get_data) _(restart_data) _(enumerate_data) _(get_realtime_usec) _(wait) \
                      _(query_unique) _(enumerate_unique) _(restart_unique) _(flush_matches) _(get_fd) \
-                     _(get_cursor) _(seek_cursor) _(has_runtime_files) _(has_persistent_files)
+                     _(get_cursor) _(seek_cursor) _(get_usage) _(has_persistent_files)
 #define DECLARE(name) typeof(sd_journal_##name) *name;
 static struct {
         FUNCTIONS(DECLARE)
@@ -485,6 +485,13 @@ static int match_ours(const struct log *l) {
         return r;
 }
 
+/* Files that may not be read, or are none, are left out without a word. */
+static bool is_readable(const struct log *l) {
+        uint64_t bytes;
+
+        return sd.get_usage(l->journal, &bytes) >= 0 && bytes > 0;
+}
+
 static enum code end(const struct log *l, int r) {
         const struct options *o = l->options;
 
@@ -494,13 +501,15 @@ static enum code end(const struct log *l, int r) {
                 return say_out_of_memory();
         if (r == -ENOENT && o->boot) {
                 say("--boot=%s: the journal has no such boot; journalctl --list-boots shows those it has.", o->boot);
+                if (!o->directory && sd.has_persistent_files(l->journal) == 0)
+                        say("This host keeps no journal of earlier boots; see Storage= in journald.conf(5).");
                 return CODE_NOT_THERE;
         }
         if (r < 0) {
                 say("The journal cannot be read: %s", strerror(-r));
                 return CODE_FAILED;
         }
-        if (l->found > 0 || !(options_filtered(o) || o->since > 0 || o->until > 0))
+        if (l->found > 0 || !(options_filtered(o) || o->since > 0 || o->until > 0 || o->boot))
                 return CODE_DONE;
         say("No change matches.");
         return CODE_NOT_THERE;
@@ -539,9 +548,12 @@ enum code verb_log(const struct options *o) {
                 say("The journal%s%s cannot be opened: %s", o->directory ? " in " : "", o->directory ?: "", strerror(-r));
                 return CODE_FAILED;
         }
-        if (!o->directory && sd.has_runtime_files(l.journal) <= 0 && sd.has_persistent_files(l.journal) <= 0) {
-                say("There is no journal of the system that may be read: that is for root, and for members of the group "
-                    "systemd-journal.");
+        if (!is_readable(&l)) {
+                if (o->directory)
+                        say("There is no journal in %s, or none that may be read.", o->directory);
+                else
+                        say("There is no journal of the system that may be read: that is for root, and for members of "
+                            "the group systemd-journal.");
                 sd.close(l.journal);
                 return CODE_FAILED;
         }

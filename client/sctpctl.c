@@ -557,6 +557,10 @@ static enum code check_arguments(struct arguments *a, const struct verb *verb) {
                 say("--root= is for a saved tree: not together with %s.", with);
                 return CODE_USAGE;
         }
+        if (o->directory && o->netns && (strcmp(o->netns, "host") == 0 || strncmp(o->netns, "pid:", 4) == 0)) {
+                say("--directory= may be of another host: not together with --netns=%s.", o->netns);
+                return CODE_USAGE;
+        }
         return a->state ? check_state(a, verb) : CODE_DONE;
 }
 

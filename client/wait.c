@@ -70,8 +70,10 @@ static int handle(struct waiting *w, json_t *parameters, enum code *ret_code) {
                 *ret_code = CODE_DONE;
                 return 1;
         }
-        if (*reason)
-                say("SCTP is not available: %s. Waiting for it.", reason);
+        if (*reason) {
+                say("SCTP is not available: %s", reason);
+                say("%s Waiting for it.", member_string(parameters, "advice"));
+        }
         return 0;
 }
 

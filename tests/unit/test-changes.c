@@ -289,6 +289,7 @@ static void test_restart(void **state) {
         (void) state;
         assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 3, .peer_tag = 4), "association_restart  ->- 0 0s\n");
         assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 1, .peer_tag = 4), "");
+        assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 3, .peer_tag = 2), "");
         assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 0), "");
         assert_drawn(SKETCH(.local_tag = 0), SKETCH(.local_tag = 1, .peer_tag = 2), "");
 }

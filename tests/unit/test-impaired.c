@@ -157,6 +157,11 @@ static void test_since(void **state) {
         s.paths[1].state = PATH_INACTIVE;
         impaired_judge(&s.a, s.paths, HZ, NOW);
         assert_true(s.a.impaired_since_monotonic == NOW);
+
+        /* Once it is being shut down that is over. */
+        s.a.state = ASSOCIATION_SHUTDOWN_PENDING;
+        impaired_judge(&s.a, s.paths, HZ, NOW);
+        assert_int_equal(s.a.judged, 0);
 }
 
 static void test_names(void **state) {

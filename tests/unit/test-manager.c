@@ -321,6 +321,8 @@ static void test_slow_readers_do_not_pile_up_snapshots(void **state) {
         int64_t serial;
         bool stale;
 
+        /* Each is to get a snapshot of its own, however busy this machine is. */
+        w->config.scan_wait_usec = LONG_USEC;
         start(w, NULL);
         c = client(w);
         (void) scan_next(w, 0, 20000, 0);

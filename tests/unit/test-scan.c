@@ -244,7 +244,7 @@ static const struct path *path_of(const struct snapshot *s, uint16_t local_port,
 
 static void test_impaired_since(void **state) {
         const struct tree *t = *state;
-        struct snapshot *first, *second, *third, *fourth;
+        struct snapshot *first, *second, *third, *fourth, *fifth;
 
         put_assocs(t, ASSOCS "4 3 6 1001 9 10.0.0.1 <-> *10.0.0.8 10.0.1.8\n5 1 6 1002 9 10.0.0.1 <-> *10.0.0.8\n");
         put_paths(t, "10.0.0.8 4 1 250 2\n10.0.1.8 4 1 250 2\n10.0.0.8 5 1 250 0\n");
@@ -269,6 +269,16 @@ static void test_impaired_since(void **state) {
         put_paths(t, "10.0.0.8 4 1 250 1\n10.0.1.8 4 1 250 2\n10.0.0.8 5 1 250 0\n");
         fourth = scan(t, third, 4);
         assert_int_equal(by_port(fourth, 1001)->impaired, 1 << IMPAIRED_PATH_PF | 1 << IMPAIRED_PRIMARY_NOT_ACTIVE);
+
+        /* The row of the path that does not work is missing: who can tell? What was known is handed on. */
+        put_paths(t, "10.0.1.8 4 1 250 2\n");
+        fifth = scan(t, fourth, 5);
+        assert_false(by_port(fifth, 1001)->impairment_known);
+        assert_int_equal(by_port(fifth, 1001)->impaired, 0);
+        assert_true(by_port(fifth, 1001)->judged);
+        assert_int_equal(by_port(fifth, 1001)->last_impaired, by_port(fourth, 1001)->impaired);
+        assert_true(by_port(fifth, 1001)->impaired_since_monotonic == snapshot_head(second)->started_monotonic);
+        snapshot_unref(fifth);
         snapshot_unref(first);
         snapshot_unref(second);
         snapshot_unref(third);

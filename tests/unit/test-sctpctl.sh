@@ -180,7 +180,7 @@ usage() { # text options…
 
 run
 expect "no verb: help" 0
-for verb in "" eps assocs show paths netns stats status explain; do
+for verb in "" eps assocs show paths netns monitor log wait check stats status explain; do
         run $verb --help
         grep -q -- --json "$scratch/out"
         result $? "sctpctl $verb --help"
@@ -541,10 +541,14 @@ $(change association_up cookie_echoed established ',"durationMs":350')
 $(change association_down established closed ',"durationMs":3725000')
 {\"parameters\":{\"change\":{\"type\":\"endpoint_added\",\"at\":\"2026-01-31T12:00:01.000Z\",\"certainty\":\"low\",\"endpoint\":$endpoint}},\"continues\":true}"
 
+follow='assocs --watch'
 watch() { # signal-after options…: ends it by a signal, as a person would
         local signal=$1
         shift
-        "$sctpctl" assocs --watch --socket="$scratch/socket" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null &
+        # Else it would end before it has begun.
+        : >"$scratch/out"
+        # shellcheck disable=SC2086
+        "$sctpctl" $follow --socket="$scratch/socket" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null &
         local pid=$!
         for _ in $(seq 100); do
                 [ "$(wc -l <"$scratch/out")" -ge "$lines" ] && break
@@ -603,6 +607,346 @@ start <<<'@hang'
 run assocs --watch --socket="$scratch/socket"
 says "--watch without an answer" 5 "has not answered"
 stop
+
+# monitor
+
+asked() { # description text…: the daemon was asked this
+        local description=$1 text
+        shift
+        for text; do
+                grep -qF -- "$text" "$scratch/requests" || { echo "not asked: $text"; cat "$scratch/requests"; }
+        done >"$scratch/why"
+        [ ! -s "$scratch/why" ]
+        result $? "$description"
+}
+
+told() { # description line…: these are the lines, without their times
+        local description=$1
+        shift
+        printf '%s\n' "$@" | diff -u - <(cut -d ' ' -f 3- "$scratch/out") >"$scratch/why"
+        result $? "$description"
+}
+
+run monitor --socket="$scratch/none"
+says "monitor needs the daemon" 1 "systemctl start sctpmond"
+usage "expected a time" monitor --since=soon
+usage "expected a time" monitor --since=2026-02-31
+usage "no option --until" monitor --until=now
+usage "no option --lines" monitor --lines=1
+follow=monitor
+past() { # at type
+        echo "{\"parameters\":{\"change\":{\"type\":\"$2\",\"at\":\"2026-01-31T12:00:0$1.000Z\",\"certainty\":\"high\",\"endpoint\":{\"localPort\":1,\"localAddresses\":[\"::\"]}}},\"continues\":true}"
+}
+ready() { # historySince
+        echo "{\"parameters\":{\"ready\":true,\"historySince\":\"$1\",$scan},\"continues\":true}"
+}
+lines=4
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+$changes
+@hang"
+watch TERM
+same "monitor" 0 watch.txt
+[ ! -s "$scratch/err" ]
+result $? "nothing to say on standard error"
+asked "it asks for changes alone" '"updates":false,"present":false}'
+stop
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+$changes
+@hang"
+watch INT --json=short
+same "monitor as JSON" 0 watch.json
+stop
+
+lines=2
+start <<<"$(past 1 endpoint_added)
+$(ready 2026-01-31T11:30:00.000Z)
+$(past 2 endpoint_removed)
+@hang"
+watch TERM --since=2026-01-31T13:00:00.5+01:00 --peer=hlr1 --port=5 --local=::1 --container=web --netns=blue
+asked "filters and --since= are passed on" '"since":"2026-01-31T12:00:00.500Z"' '"peerName":"hlr1"' '"port":5' \
+        '"localAddress":"::1"' '"container":"web"' '"netns":"blue"'
+[ ! -s "$scratch/err" ]
+result $? "the history reaches back so far"
+stop
+start <<<"$(past 1 endpoint_added)
+$(ready 2026-01-31T11:30:00.000Z)
+$(past 2 endpoint_removed)
+@hang"
+watch TERM --since='2026-01-31 11:00'
+says "the history does not reach back so far" 0 "knows what changed from 2026-01-31 11:30:00.000 on"
+stop
+
+# What was told comes once more with a new connection; what was not comes then.
+lines=5
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+$(past 1 endpoint_added)
+$(past 2 endpoint_added)
+$(past 2 endpoint_removed)
+@accept
+$(past 2 endpoint_added)
+$(past 2 endpoint_removed)
+$(past 2 endpoint_added)
+$(ready 2026-01-31T10:00:00.000Z)
+$(past 2 endpoint_removed)
+@hang"
+watch TERM
+told "nothing is told twice, nothing is left out" "endpoint_added [::]:1" "endpoint_added [::]:1" \
+        "endpoint_removed [::]:1" "endpoint_added [::]:1" "endpoint_removed [::]:1"
+says "the connection was lost" 0 "closed the connection; reconnecting"
+! grep -q "from 2026" "$scratch/err"
+result $? "the daemon knows of the time between"
+asked "it goes on from the last change" '"since":"2026-01-31T12:00:02.000Z"'
+stop
+lines=1
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+@accept
+$(ready 2026-01-31T12:30:00.000Z)
+$(past 3 endpoint_added)
+@hang"
+watch TERM
+asked "where nothing was told, from the first look" '"since":"2026-01-31T12:00:00.000Z"'
+says "a new daemon says since when it knows" 0 "knows what changed from 2026-01-31 12:30:00.000 on"
+stop
+
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+$changes
+@hang"
+lines=4
+watch TERM --color=always
+grep -c "^$(printf '\033')\[1;31m.*association_down" "$scratch/out" | grep -qx 1
+result $? "trouble has colour"
+stop
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+@hang"
+("$sctpctl" monitor --socket="$scratch/socket" 2>"$scratch/err" </dev/null; echo $? >"$scratch/code") | true
+code=$(cat "$scratch/code")
+expect "monitor ends when nobody reads" 0
+[ ! -s "$scratch/err" ]
+result $? "and quietly"
+stop
+
+# wait
+
+usage "a time span" wait --timeout=0
+usage "a time span" wait --timeout=soon
+usage "no option --impaired" wait --impaired
+start <<<"$present
+@hang"
+run wait --peer=hlr1 --socket="$scratch/socket"
+told "it is there" "10.0.0.2:3868,*10.0.1.2:3868 established"
+expect "wait is done then" 0
+asked "what leaves other states is of interest" '"parameters":{"filter":{"peerName":"hlr1"}}'
+stop
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+$(change association_state closed cookie_wait | sed 's/"state":"established"/"state":"cookie_wait"/')
+$(change association_up cookie_echoed established)
+@hang"
+run wait --json=short --timeout=20s --socket="$scratch/socket"
+[ "$(cat "$scratch/out")" = "$association" ]
+result $? "it comes, as JSON"
+expect "wait is done then" 0
+stop
+start <<<"$present
+@hang"
+run wait --state=cookie_wait --timeout=300ms --socket="$scratch/socket"
+says "it does not come" 5 "did not come to be cookie_wait in time"
+[ ! -s "$scratch/out" ]
+result $? "and nothing is shown"
+stop
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+@hang"
+run wait --state=closed --socket="$scratch/socket"
+expect "none is there" 0
+stop
+start <<<"$present
+@hang"
+run wait --state=closed --timeout=300ms --socket="$scratch/socket"
+says "one is there" 5 "in time"
+stop
+start <<<"$present
+$(change association_state established shutdown_sent)
+$(change association_down shutdown_sent closed)
+@hang"
+run wait --state=closed --timeout=20s --socket="$scratch/socket"
+expect "it goes" 0
+stop
+start <<<"$(ready 2026-01-31T10:00:00.000Z)
+@accept
+$present
+@hang"
+run wait --timeout=20s --socket="$scratch/socket"
+expect "wait waits for a daemon that is started anew" 0
+stop
+start <<<"{\"parameters\":{\"ready\":true,\"reason\":\"no module\",\"advice\":\"Load it.\"},\"continues\":true}
+$(change association_up cookie_echoed established)
+@hang"
+run wait --timeout=20s --socket="$scratch/socket"
+says "wait waits for SCTP" 0 "SCTP is not available: no module"
+stop
+run wait --timeout=300ms --socket="$scratch/none"
+says "no daemon" 5 "waiting for it"
+rm -f "$scratch/socket"
+timeout 30 "$sctpctl" wait --timeout=20s --socket="$scratch/socket" >"$scratch/out" 2>"$scratch/err" </dev/null &
+waiter=$!
+for _ in $(seq 100); do
+        grep -q "waiting for it" "$scratch/err" && break
+        sleep 0.05
+done
+start <<<"$present
+@hang"
+wait "$waiter"
+code=$?
+expect "wait waits for the daemon" 0
+stop
+start <<<'{"error":"org.varlink.service.InvalidParameter","parameters":{"parameter":"filter.peerName"}}'
+run wait --peer=hlr9 --socket="$scratch/socket"
+says "wait for a name that is not known" 4 "no peer of the name hlr9"
+stop
+
+# check
+
+checks() { # description code line options…
+        local description=$1 expected=$2 line=$3
+        shift 3
+        run check --socket="$scratch/socket" "$@"
+        printf '%s\n' "$line" | diff -u - "$scratch/out" >"$scratch/why" || { result 1 "$description"; return; }
+        expect "$description" "$expected"
+}
+one="{\"parameters\":{\"association\":$association},\"continues\":true}
+{\"parameters\":{$scan}}"
+start <<<"$one"
+checks "all is well" 0 "SCTP OK - 1 association established, 2 of 2 paths active | associations=1;;1:;0 paths_active=2;;;0;2"
+stop
+start <<<"$one"
+checks "as many paths as wanted" 0 \
+        "SCTP OK - 1 association established, 2 of 2 paths active | associations=1;;1:;0 paths_active=2;;2:;0;2" \
+        --min-paths=2 --peer=hlr1 --netns=blue
+asked "filters are passed on" '"filter":{"peerName":"hlr1","netns":"blue"}'
+stop
+start <<<"$one"
+checks "too few paths" 2 \
+        "SCTP CRITICAL - an association with 2 active paths, 3 wanted; 2 of 2 paths active | associations=1;;1:;0 paths_active=2;;3:;0;2" \
+        --min-paths=3
+stop
+start <<<"$one"
+checks "too few associations" 2 \
+        "SCTP CRITICAL - 1 association established, 2 wanted; 0 in other states | associations=1;;2:;0 paths_active=2;;;0;2" \
+        --min-associations=2
+stop
+start <<<"{\"parameters\":{$scan}}"
+checks "none" 2 "SCTP CRITICAL - 0 associations established, 1 wanted; 0 in other states | associations=0;;1:;0"
+stop
+start <<<"$all_kinds"
+checks "impaired" 1 \
+        "SCTP WARNING - 2 associations established, 2 of 3 paths active, impaired | associations=2;;1:;0 paths_active=2;;;0;3 srtt=41ms errors=16"
+stop
+start <<<"{\"parameters\":{\"association\":$association},\"continues\":true}
+{\"parameters\":{${scan/false/true}}}"
+checks "not up to date" 1 \
+        "SCTP WARNING - 1 association established, 2 of 2 paths active, not up to date | associations=1;;1:;0 paths_active=2;;;0;2"
+stop
+# Of a path whose state nothing tells nobody knows that it is down.
+silent=${association/,\"state\":\"active\"\}]/\}]}
+start <<<"{\"parameters\":{\"association\":$silent},\"continues\":true}
+{\"parameters\":{$scan}}"
+checks "a path of which nothing tells" 3 \
+        "SCTP UNKNOWN - 1 association established, 1 of 2 paths active, 1 not known | associations=1;;1:;0" --min-paths=2
+stop
+start <<<"{\"parameters\":{\"association\":$silent},\"continues\":true}
+{\"parameters\":{$scan}}"
+checks "it is not needed" 0 \
+        "SCTP OK - 1 association established, 1 of 2 paths active, 1 not known | associations=1;;1:;0" --min-paths=1
+stop
+start <<<"{\"parameters\":{\"association\":$silent},\"continues\":true}
+{\"parameters\":{$scan}}"
+checks "it would not be enough" 2 \
+        "SCTP CRITICAL - an association with 2 active paths, 3 wanted; 1 of 2 paths active, 1 not known | associations=1;;1:;0" \
+        --min-paths=3
+stop
+start <<<'{"error":"io.sctpmon.Monitor.SctpNotAvailable","parameters":{"reason":"no |\u001b[31mmodule","advice":"load it"}}'
+checks "SCTP not available" 3 'SCTP UNKNOWN - SCTP is not available: no /\x1b[31mmodule'
+stop
+start <<<'{"error":"org.varlink.service.InvalidParameter","parameters":{"parameter":"filter.peerName"}}'
+checks "a name that is not known" 3 'SCTP UNKNOWN - sctpmond knows no peer of the name hlr9' --peer=hlr9
+stop
+start <<<"{\"parameters\":{\"association\":$association},\"continues\":true}"
+run check --socket="$scratch/socket"
+expect "a part of the list is not known for all" 3
+stop
+run check --socket="$scratch/none"
+grep -q "^SCTP UNKNOWN - sctpmond cannot be reached at $scratch/none: No such file" "$scratch/out"
+result $? "no daemon"
+expect "is unknown" 3
+for wrong in --min-paths=0 --min-associations=x --nonsense more --watch --port; do
+        run check $wrong
+        grep -qx "SCTP UNKNOWN - wrong options" "$scratch/out"
+        result $? "check $wrong: one line"
+        expect "and unknown" 3
+done
+
+# log, of a journal that systemd-journal-remote(8) made of log.export, where systemd's library is
+
+run log --directory="$scratch/nowhere"
+if grep -q "is not installed" "$scratch/err"; then
+        expect "log without the library" 1
+elif command -v xz >/dev/null; then
+        says "no such directory" 1 "$scratch/nowhere"
+        usage "a number up to 100000" log --lines=100001
+        usage "the 32 digits" log --boot=xyz
+        usage "expected a time" log --until=soon
+        mkdir "$scratch/journal"
+        xz -dc "$data/journal/log.journal.xz" >"$scratch/journal/log.journal"
+        log() {
+                run log --directory="$scratch/journal" "$@"
+        }
+        some() { # description range options…: these lines of all
+                local description=$1 range=$2
+                shift 2
+                log "$@"
+                sed -n "${range}p" "$golden/log.txt" | diff -u - "$scratch/out" >"$scratch/why" ||
+                        { result 1 "$description"; return; }
+                expect "$description" 0
+        }
+        log
+        same "log" 0 log.txt
+        ! grep -q "established -> closed$" "$scratch/out"
+        result $? "what somebody else wrote is no change"
+        log --json=short
+        same "log as JSON" 0 log.json
+        log --color=always
+        same "log in colour" 0 log.color.txt
+        some "log --lines" 8,9 --lines=2
+        log --lines=0
+        [ ! -s "$scratch/out" ]
+        result $? "log --lines=0"
+        some "log --since" 7,9 --since='2026-01-31 12:00:03.5'
+        some "log --until" 1,3 --until=2026-01-31T12:00:02Z
+        some "log of the last boot" 4,9 --boot
+        some "log of the boot before" 1,3 --boot=-1
+        some "log of a boot by its id" 1,3 --boot=11111111111111111111111111111111
+        some "log --lines of a boot" 3 --boot=-1 --lines=1
+        some "log --peer=NAME" '3,5p;7' --peer=hlr1
+        some "log --peer" 6 --peer=10.0.0.2:5000
+        some "log --port" 6 --port=5000
+        some "log --local" '3,7' --local='[fd00::1]:36412'
+        some "log --netns" 6 --netns=blue
+        some "log --netns by inode" 6 --netns=inode:5
+        some "log --state" 7 --state=closed
+        log --boot=-2
+        says "no such boot" 4 "has no such boot"
+        log --port=9
+        says "nothing matches" 4 "No change matches"
+        mkdir "$scratch/journals"
+        run log --directory="$scratch/journals"
+        says "no journal" 1 "There is no journal in $scratch/journals"
+        head -c 1000 "$scratch/journal/log.journal" >"$scratch/journals/part.journal"
+        run log --directory="$scratch/journals"
+        says "what is no journal" 1 "or none that may be read"
+        log --boot=22222222222222222222222222222222 --lines=0
+        says "nothing of such a boot" 4 "No change matches"
+        usage "not together with --netns=host" log --directory="$scratch/journal" --netns=host
+        usage "not together with --netns=pid:1" log --directory="$scratch/journal" --netns=pid:1
+fi
 
 # Standard output
 

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "builder.h"
+#include "carry.h"
 #include "changes.h"
 
 /* How many looks in a row a new row is missed for, at most. */
@@ -14,6 +15,7 @@ struct kernel {
                 int state;
                 bool shown, shown_up;   /* by a look, and as established */
                 unsigned missed;
+                uint32_t unseen;        /* not 0: it is kept, though no table shows it */
         } associations[2048];
         unsigned n;
         uint32_t last_id;
@@ -145,6 +147,8 @@ static void look_into(struct builder *b, struct kernel *k, unsigned events, unsi
                 a->state = (int8_t) k->associations[i].state;
                 a->local_port = 5000;
                 a->peer_port = (uint16_t) a->id;
+                if (k->associations[i].unseen > 0)
+                        a->unseen = k->associations[i].unseen++;
                 FIELD_GIVE(a, ASSOCIATION_ID);
                 FIELD_GIVE(a, ASSOCIATION_STATE);
         }
@@ -338,8 +342,52 @@ static void test_uncounted(void **state) {
         assert_int_equal(told.up, 1);
         assert_int_equal(told.established, 1);
         assert_int_equal(told.failed, 0);
+
+        /* One that is restarted while it is shut down is established again, and not counted again. */
+        k.associations[0].state = ASSOCIATION_SHUTDOWN_ACK_SENT;
+        look_on(&k, tally, &before, &told, 1, 0, 0);
+        k.associations[0].state = ASSOCIATION_ESTABLISHED;
+        come_and_go(&k, ASSOCIATION_ESTABLISHED);
+        look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+        assert_int_equal(told.up, 2);
+        assert_int_equal(told.established, 2);
+
+        /* Nor is an end of which nothing else is known: that takes nothing off what fails from then on. */
+        k.n--;
+        look_on(&k, tally, &before, &told, 1, 0, 0);
+        assert_int_equal(told.down, 1);
+        come_and_go(&k, ASSOCIATION_COOKIE_WAIT);
+        look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+        assert_int_equal(told.failed, 1);
+        assert_int_equal(told.established, 2);
         snapshot_unref(before);
         tally_free(tally);
+}
+
+/* Where sock_diag cannot tell, a row that has ended is kept for some looks: what was counted then is its end. */
+static void test_kept_rows(void **state) {
+        (void) state;
+        for (int from = ASSOCIATION_COOKIE_WAIT; from <= ASSOCIATION_SHUTDOWN_SENT; from++) {
+                struct kernel k = {};
+                struct told told = {};
+                struct tally *tally;
+                struct snapshot *before;
+
+                assert_int_equal(tally_new(&tally), 0);
+                begin(&k, from);
+                before = look(&k, 0, 0, 0);
+                k.aborts++;
+                k.associations[0].unseen = 1;
+                look_on(&k, tally, &before, &told, CARRY_LOOKS_MAX - 1, 0, 0);
+                assert_int_equal(told.down, 0);
+                k.n--;
+                look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+                assert_int_equal(told.down, 1);
+                assert_int_equal(told.failed, 0);
+                assert_int_equal(told.certain, 0);
+                snapshot_unref(before);
+                tally_free(tally);
+        }
 }
 
 /* Both are looked at; of `second` only what is there. */
@@ -499,12 +547,27 @@ static void test_causes(void **state) {
         look_on(&k, tally, &before, &told, 1, 0, 0);
         assert_int_equal(told.causes[CAUSE_UNKNOWN], 2);
         assert_int_equal(told.certain, 2);
+        /* They are settled all the same. */
+        end(&k, 0, false);
+        look_on(&k, tally, &before, &told, 1, 0, 0);
+        assert_int_equal(told.causes[CAUSE_GRACEFUL], 3);
+        assert_int_equal(told.certain, 3);
+        for (unsigned i = 0; i < 4; i++)
+                begin(&k, ASSOCIATION_ESTABLISHED);
+        look_on(&k, tally, &before, &told, 1, 0, 0);
+        end(&k, 0, true);
+        end(&k, 0, false);
+        look_on(&k, tally, &before, &told, 1, 0, 0);
+        assert_int_equal(told.causes[CAUSE_UNKNOWN], 4);
+        end(&k, 0, true);
+        look_on(&k, tally, &before, &told, 1, 0, 0);
+        assert_int_equal(told.causes[CAUSE_ABORTED], 2);
 
         /* Gone without having been counted. */
         k.n--;
         look_on(&k, tally, &before, &told, 1, 0, 0);
-        assert_int_equal(told.causes[CAUSE_UNKNOWN], 3);
-        assert_int_equal(told.down, 6);
+        assert_int_equal(told.causes[CAUSE_UNKNOWN], 5);
+        assert_int_equal(told.down, 10);
 
         /* Counted when the table had been read already, and told of at the next look. */
         begin(&k, ASSOCIATION_ESTABLISHED);
@@ -513,12 +576,116 @@ static void test_causes(void **state) {
         look_on(&k, tally, &before, &told, 1, 0, 0);
         k.n--;
         look_on(&k, tally, &before, &told, 1, 0, 0);
-        assert_int_equal(told.causes[CAUSE_GRACEFUL], 3);
-        assert_int_equal(told.certain, 3);
+        assert_int_equal(told.causes[CAUSE_GRACEFUL], 4);
+        assert_int_equal(told.certain, 4);
         look_on(&k, tally, &before, &told, 10, 0, 0);
         assert_int_equal(told.established + told.failed, 0);
         snapshot_unref(before);
         tally_free(tally);
+}
+
+/* One association as last seen, and what the counters say of its end. */
+struct last_seen {
+        int state;
+        uint32_t errors, shutdown_retransmissions, init_retransmissions;
+        unsigned asked_ago;             /* seconds before that look when sock_diag was asked */
+        uint32_t unseen;
+        uint64_t aborts, shutdowns;
+        bool not_readable;              /* its namespace, when it is gone */
+        enum cause cause;
+        enum certainty certainty;
+};
+
+static int keep_down(const struct change *c, void *userdata) {
+        if (c->type == CHANGE_ASSOCIATION_DOWN)
+                *(struct change *) userdata = *c;
+        return 0;
+}
+
+/* What the cause is drawn from stands in the rows. */
+static void test_rows(void **state) {
+        static const struct last_seen cases[] = {
+                { .state = ASSOCIATION_ESTABLISHED, .aborts = 1, .cause = CAUSE_ABORTED, .certainty = CERTAINTY_HIGH },
+                { .state = ASSOCIATION_ESTABLISHED, .aborts = 1, .asked_ago = 60, .cause = CAUSE_ABORTED },
+                {
+                        .state = ASSOCIATION_ESTABLISHED, .aborts = 1, .errors = 9,
+                        .cause = CAUSE_RETRANSMISSIONS_EXHAUSTED, .certainty = CERTAINTY_HIGH,
+                },
+                {
+                        .state = ASSOCIATION_ESTABLISHED, .aborts = 1, .errors = 9, .asked_ago = 60,
+                        .cause = CAUSE_RETRANSMISSIONS_EXHAUSTED,
+                },
+                {
+                        .state = ASSOCIATION_SHUTDOWN_SENT, .aborts = 1, .shutdown_retransmissions = 10,
+                        .asked_ago = 60, .cause = CAUSE_RETRANSMISSIONS_EXHAUSTED, .certainty = CERTAINTY_HIGH,
+                },
+                {
+                        .state = ASSOCIATION_SHUTDOWN_SENT, .shutdowns = 1,
+                        .cause = CAUSE_GRACEFUL, .certainty = CERTAINTY_HIGH,
+                },
+                {
+                        .state = ASSOCIATION_ESTABLISHED, .aborts = 1, .unseen = CARRY_LOOKS_MAX - 1,
+                        .cause = CAUSE_ABORTED,
+                },
+                { .state = ASSOCIATION_ESTABLISHED, .shutdowns = 1, .not_readable = true, .cause = CAUSE_UNKNOWN },
+                { .state = ASSOCIATION_SHUTDOWN_SENT, .not_readable = true, .cause = CAUSE_GRACEFUL },
+                {
+                        .state = ASSOCIATION_COOKIE_WAIT, .init_retransmissions = 3,
+                        .cause = CAUSE_INIT_TIMEOUT, .certainty = CERTAINTY_HIGH,
+                },
+                { .state = ASSOCIATION_COOKIE_WAIT, .aborts = 1, .cause = CAUSE_ABORTED, .certainty = CERTAINTY_HIGH },
+                {
+                        .state = ASSOCIATION_COOKIE_WAIT, .shutdowns = 1,
+                        .cause = CAUSE_GRACEFUL, .certainty = CERTAINTY_HIGH,
+                },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                const struct last_seen *d = cases + i;
+                struct kernel k = { .netns = 5 };
+                struct snapshot *before, *after;
+                struct change c = {};
+                struct association *a;
+                struct tally *tally;
+                struct builder b;
+                struct path *path;
+
+                assert_int_equal(tally_new(&tally), 0);
+                begin_look(&b, 100);
+                look_into(&b, &k, 0, 0);
+                assert_int_equal(builder_add_path(&b, &path), 0);
+                path->address = (struct address) { .family = 2, .primary = 1, .bytes = { 10, 0, 0, 9 } };
+                path->rto = 50;
+                FIELD_GIVE(path, PATH_RTO);
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                *a = (struct association) {
+                        .netns = 5, .id = 7, .state = (int8_t) d->state, .paths = { 0, 1 }, .unseen = d->unseen,
+                        .max_retransmissions = 10, .init_retransmissions = d->init_retransmissions,
+                        .shutdown_retransmissions = d->shutdown_retransmissions, .detail.overall_errors = d->errors,
+                        .detail.diag_at = b.head.started_realtime - d->asked_ago * USEC_PER_SEC,
+                };
+                a->given[0] = UINT64_C(1) << ASSOCIATION_ID | UINT64_C(1) << ASSOCIATION_STATE |
+                              UINT64_C(1) << ASSOCIATION_MAX_RETRANSMISSIONS |
+                              UINT64_C(1) << ASSOCIATION_INIT_RETRANSMISSIONS |
+                              UINT64_C(1) << ASSOCIATION_SHUTDOWN_RETRANSMISSIONS;
+                FIELD_GIVE(a, ASSOCIATION_OVERALL_ERRORS);
+                FIELD_GIVE(a, ASSOCIATION_DIAG_AT);
+                assert_int_equal(builder_finish(&b, &before), 0);
+                builder_done(&b);
+
+                k.aborts = d->aborts;
+                k.shutdowns = d->shutdowns;
+                k.hidden = d->not_readable;
+                after = look(&k, 101, 0, 0);
+                assert_int_equal(changes_find(before, after, false, tally, keep_down, &c), 0);
+                assert_int_equal(c.type, CHANGE_ASSOCIATION_DOWN);
+                assert_string_equal(cause_name(c.cause), cause_name(d->cause));
+                assert_string_equal(certainty_name(c.cause_certainty), certainty_name(d->certainty));
+                snapshot_unref(before);
+                snapshot_unref(after);
+                tally_free(tally);
+        }
 }
 
 static void assert_cause(struct ending e, enum cause cause, bool certain) {
@@ -595,9 +762,11 @@ int main(void) {
                 cmocka_unit_test(test_a_restored_measure),
                 cmocka_unit_test(test_a_first_look_that_misses),
                 cmocka_unit_test(test_uncounted),
+                cmocka_unit_test(test_kept_rows),
                 cmocka_unit_test(test_namespaces),
                 cmocka_unit_test(test_failures),
                 cmocka_unit_test(test_causes),
+                cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_decisions),
         };
 

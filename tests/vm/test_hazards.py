@@ -2,6 +2,8 @@
 as it can, and the programs do not notice."""
 
 
+import pytest
+
 import inside
 from seen import by_ports, eventually, listed, source
 
@@ -102,6 +104,7 @@ def killed_owners(rounds):
     return result
 
 
+@pytest.mark.kernel("6.1")
 def test_killed_owners_end_their_associations_and_free_their_ports(machine):
     start_daemon(machine)
     asking = machine.spawn("while :; do sctpctl assocs; done >/dev/null")

@@ -123,7 +123,8 @@ def test_what_is_there_at_the_start_is_no_news_but_its_end_is(machine):
     machine.run("tc qdisc add dev veth1 root netem loss 100%")
     client.end(signal.SIGKILL)
     journal.wait_for_state(machine, "closed", 6001, 5001)
-    told = journal.entries(machine, here(machine))
+    # Its path fails meanwhile.
+    told = [entry for entry in journal.entries(machine, here(machine)) if entry["kind"].startswith("association_")]
     assert journal.steps(told) == ["established", "shutdown_sent", "closed"]
     assert_ends(told, "10.0.1.1", 6001, "10.0.1.2", 5001)
     # How long it had been established before the daemon came is not known, and not said.

@@ -6,7 +6,7 @@ import pytest
 
 from guest import CommandFailed, MachineDied
 
-pytestmark = pytest.mark.machine(bare=True)
+pytestmark = [pytest.mark.machine(bare=True), pytest.mark.kernel("6.12")]
 
 
 def test_a_fresh_machine_runs_this_kernel_without_sctp(machine, kernel):

@@ -44,6 +44,7 @@ def history(since):
     return [reply["parameters"]["change"] for reply in replies[:-1]], replies[-1]["parameters"]["historySince"]
 
 
+@pytest.mark.kernel("6.12")
 def test_log(machine):
     start(machine)
     server = sctppeer.start(machine, "serve", ["127.0.0.1"], 5000)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from peers import Peer
 
 BLACKLIST = "/etc/modprobe.d/local.conf"
@@ -47,6 +49,7 @@ def start_without(machine, reason, advice):
     assert reason in said and advice in said
 
 
+@pytest.mark.kernel("6.1")
 def test_a_rule_against_it_is_honoured_and_told(machine):
     machine.put(BLACKLIST, "blacklist sctp\n")
     start_without(

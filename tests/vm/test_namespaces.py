@@ -45,6 +45,7 @@ def talk(machine, port, where=""):
     return listener, one
 
 
+@pytest.mark.kernel("6.1")
 def test_every_namespace_is_shown_and_can_be_asked_for(machine):
     machine.run("systemctl start sctpmond")
     machine.run("ip netns add red && ip -n red link set lo up")
@@ -88,6 +89,7 @@ def test_every_namespace_is_shown_and_can_be_asked_for(machine):
         assert seen.returncode == 4 and wrong in seen.stderr
 
 
+@pytest.mark.kernel("6.1")
 def test_a_namespace_with_the_inode_of_one_that_is_gone(machine):
     machine.run("systemctl start sctpmond")
 
@@ -253,6 +255,7 @@ def test_five_hundred_namespaces_come_and_go(machine):
     assert machine.run("systemctl show --property=NRestarts sctpmond").stdout == "NRestarts=0\n"
 
 
+@pytest.mark.kernel("6.12")
 def test_the_daemon_keeps_no_namespace_alive(machine):
     machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nInterval=100ms\nCpuShare=100%\n")
     machine.run("systemctl start sctpmond")

@@ -7,7 +7,7 @@ import pytest
 
 import namespaces
 
-pytestmark = pytest.mark.machine(bare=True)
+pytestmark = [pytest.mark.machine(bare=True), pytest.mark.kernel("6.12")]
 
 # What the functions below may use.
 PRELUDE = f"""
