@@ -139,17 +139,20 @@ def test_ends(machine):
             assert owned and all(e["SCTP_COMM"] == "sctppeer" and e["SCTP_PID"] for e in owned)
     assert without_steps(story(entries, 5003)) == ["down: init_timeout"]
 
-    # Refused by a closed port, each in less time than from one look to the next.
-    machine.run("for i in 1 2 3 4 5; do ncat --sctp -s 10.0.1.1 -p 6004 10.0.1.2 5004 </dev/null || true; done 2>&1")
+    # Refused by a closed port, nearly each in less time than from one look to the next.
+    machine.run("for i in {1..20}; do ncat --sctp -s 10.0.1.1 -p 6004 10.0.1.2 5004 </dev/null || true; done 2>&1")
 
-    def unobserved():
-        rest = [entry for entry in journal.entries(machine) if entry["kind"] == "unobserved"]
-        seen = journal.of(journal.entries(machine), 6004, 5004)
-        return sum(int(entry["SCTP_FAILED"]) for entry in rest) + sum(e["kind"] == "association_down" for e in seen), rest
+    def refused():
+        """How many are told of, and how many are counted as not observed."""
+        entries = journal.entries(machine)
+        rest = [entry for entry in entries if entry["kind"] == "unobserved"]
+        assert all(entry["SCTP_ESTABLISHED"] == "0" for entry in rest)
+        told = [entry for entry in journal.of(entries, 6004, 5004) if entry["kind"] == "association_down"]
+        return len(told), sum(int(entry["SCTP_FAILED"]) for entry in rest)
 
-    count, rest = eventually(unobserved, lambda found: found[0] >= 5)
-    assert count == 5
-    assert all(entry["SCTP_ESTABLISHED"] == "0" for entry in rest)
+    # Of one that was seen before it ended the counters do not tell how: then one less is counted, to be sure.
+    told, counted = eventually(refused, lambda found: found[1] >= 20 - 2 * found[0])
+    assert 10 <= told + counted <= 20
     same_everywhere(machine)
     for process in server, killed_server, abort_server:
         process.kill()
