@@ -12,7 +12,7 @@ WITHOUT_DAEMON = "--socket=/nowhere"
 AS_NOBODY = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
 # What the daemon knows besides the tables, and what sctpctl finds out without it.
 FROM_SOCK_DIAG = {"localTag", "peerTag"}
-FROM_HISTORY = {"observedSince", "lastChange"}
+FROM_HISTORY = {"observedSince", "lastChange", "flaps"}
 FROM_ELSEWHERE = FROM_SOCK_DIAG | FROM_HISTORY | {
     "attachment", "owners", "netnsName", "container", "impaired", "impairedReasons", "originalAddress", "originalPort",
     "sockDiagAt", "receiveWindowBytes", "peerReceiveWindowBytes", "unacknowledgedChunks", "pendingChunks",
