@@ -27,11 +27,16 @@ journalctl --sync
 """
 
 
+def settle(machine):
+    machine.run(SETTLE, timeout=300)
+
+
 def entries(machine, *matches):
     """All changes told up to now, the oldest first, each with the name of its MESSAGE_ID as `kind`."""
     ids = " ".join(f"MESSAGE_ID={value}" for value in NAMES)
     show = f"journalctl --quiet --output=json _SYSTEMD_UNIT=sctpmond.service {ids} {' '.join(matches)}"
-    result = [json.loads(line) for line in machine.run(SETTLE + show).stdout.splitlines()]
+    settle(machine)
+    result = [json.loads(line) for line in machine.run(show).stdout.splitlines()]
     for entry in result:
         entry["kind"] = NAMES[entry["MESSAGE_ID"]]
     return result

@@ -161,9 +161,27 @@ def test_history_and_samples(machine):
     more.kill()
 
 
+def write_much(n):
+    """As one of the service's processes, by which journald counts."""
+    import os
+    import socket
+
+    with open("/sys/fs/cgroup/system.slice/sctpmond.service/cgroup.procs", "w") as processes:
+        processes.write(str(os.getpid()))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.connect("/run/systemd/journal/socket")
+        for i in range(n):
+            journal.send(b"MESSAGE=one of many\nSYSLOG_IDENTIFIER=many\n")
+
+
 @pytest.mark.kernel("6.12")
 def test_faults(machine):
     start(machine)
+    # More than journald takes of other services: ten thousand in half a minute, some times as much if there is room.
+    inside.run(machine, write_much, 60_000)
+    machine.run("journalctl --sync", timeout=300)
+    assert machine.run("journalctl --quiet --output=cat --identifier=many | wc -l", timeout=300).stdout == "60000\n"
+
     # The journal is away: nothing waits for it, and nothing is lost.
     machine.run("systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket"
                 " systemd-journald")

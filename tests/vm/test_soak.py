@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+import inside
 import journal
 import load
 import seen
@@ -26,22 +27,29 @@ for run in "" "ip netns exec peer"; do $run sysctl -q net.sctp.hb_interval=36000
 """
 
 
-def counted(machine, since):
-    """What the journal tells of since then: ups and downs by port, and sums of what was not observed."""
-    told = journal.entries(machine, f"--after-cursor='{since}'")
+def count(names, cursor, idle_port, churn_port):
+    """In the guest, where the journal is: ups and downs by port, and sums of what was not observed."""
+    import subprocess
+
+    fields = "MESSAGE,MESSAGE_ID,SCTP_LOCAL_PORT,SCTP_PEER_PORT,SCTP_OLD_STATE,SCTP_ESTABLISHED,SCTP_FAILED"
+    told = subprocess.run(
+        ["journalctl", "--quiet", "--output=json", f"--output-fields={fields}", f"--after-cursor={cursor}",
+         "_SYSTEMD_UNIT=sctpmond.service", *(f"MESSAGE_ID={value}" for value in names)],
+        stdout=subprocess.PIPE, check=True)
     result = {"established": 0, "failed": 0, "downs": 0, "others": []}
-    for entry in told:
-        port = next((port for port in (IDLE_PORT, CHURN_PORT)
+    for entry in map(json.loads, told.stdout.splitlines()):
+        kind = names[entry["MESSAGE_ID"]]
+        port = next((port for port in (idle_port, churn_port)
                      if str(port) in (entry.get("SCTP_LOCAL_PORT"), entry.get("SCTP_PEER_PORT"))), None)
-        if entry["kind"] == "unobserved":
+        if kind == "unobserved":
             result["established"] += int(entry["SCTP_ESTABLISHED"])
             result["failed"] += int(entry["SCTP_FAILED"])
         elif port:
-            key = f"{port} {entry['kind']}"
+            key = f"{port} {kind}"
             result[key] = result.get(key, 0) + 1
             # One that is last seen before it was established may have been it since, and counts as not observed.
-            result["downs"] += port == CHURN_PORT and entry["kind"] == "association_down" and entry[
-                "SCTP_OLD_STATE"] not in ("cookie_wait", "cookie_echoed")
+            result["downs"] += port == churn_port and kind == "association_down" and entry["SCTP_OLD_STATE"] not in (
+                "cookie_wait", "cookie_echoed")
         else:
             result["others"].append(entry["MESSAGE"])
     return result
@@ -59,7 +67,7 @@ def test_soak(machine):
         machine.wait_until(f"ip netns exec peer grep -qw {port} /proc/net/sctp/eps")
     idle = load.hold(machine, IDLE, IDLE_PORT, "-c -a 10.0.0.2")
     seen.eventually(lambda: seen.status(machine)["associations"], lambda n: n == 2 * IDLE, timeout=120)
-    journal.entries(machine, "--lines=1")
+    journal.settle(machine)
     cursor = machine.run("journalctl --quiet --lines=0 --show-cursor").stdout.split("cursor: ")[1].strip()
 
     # It goes before those who look on: an emulated machine may not have the time for both.
@@ -71,7 +79,8 @@ def test_soak(machine):
     seen.eventually(lambda: seen.status(machine)["associations"], lambda n: n == 2 * IDLE, timeout=120)
 
     def settled():
-        result = counted(machine, cursor)
+        journal.settle(machine)
+        result = inside.run(machine, count, journal.NAMES, cursor, IDLE_PORT, CHURN_PORT)
         return result | {"sum": result.get(f"{CHURN_PORT} association_up", 0) + result["established"]}
 
     result = seen.eventually(settled, lambda now: now["sum"] >= 2 * made, timeout=60)
