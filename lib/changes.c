@@ -344,6 +344,12 @@ static int tell_new(const struct walk *w, const struct association *new) {
         return r < 0 ? r : tell_impaired(w, NULL, new);
 }
 
+/* What is closed is no association any more, or not yet one, though the kernel has a row: it keeps those that ended
+ * before a one_to_one listener accepted them until it does (sctp_cmd_delete_tcb). */
+static bool is_association(const struct association *a) {
+        return a->state != ASSOCIATION_CLOSED;
+}
+
 /* The scan gives an association up at its last look; before, only at the kernel's word: ENOENT, or another one
  * at the same ends. Of what ends with its namespace, or cannot be looked at, the kernel says nothing. */
 static enum certainty end_certainty(const struct walk *w, const struct association *old) {
@@ -354,7 +360,10 @@ static enum certainty end_certainty(const struct walk *w, const struct associati
 }
 
 static bool is_gone(const struct walk *w, uint32_t i) {
-        return w->new_of_old[i] == 0 && is_watched(w->after, w->before, w->old[i].netns);
+        const uint32_t j = w->new_of_old[i];
+
+        return is_association(w->old + i) &&
+               (j > 0 ? !is_association(w->new + j - 1) : is_watched(w->after, w->before, w->old[i].netns));
 }
 
 /* The tally of the namespace that it was in; NULL: there is none. */
@@ -483,10 +492,10 @@ static int find_associations(struct walk *w) {
                 if (is_gone(w, i))
                         r = tell_down(w, w->old + i);
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
-                if (w->new_of_old[i] != 0)
+                if (w->new_of_old[i] != 0 && is_association(w->new + w->new_of_old[i] - 1))
                         r = tell_kept(w, w->old + i, w->new + w->new_of_old[i] - 1);
         for (uint32_t j = 0; r >= 0 && j < w->n_new; j++)
-                if (!w->matched[j] && is_watched(w->before, w->after, w->new[j].netns))
+                if (!w->matched[j] && is_association(w->new + j) && is_watched(w->before, w->after, w->new[j].netns))
                         r = tell_new(w, w->new + j);
 
         return r < 0 ? r : tell_unobserved(w);

@@ -491,7 +491,8 @@ const struct explanation explanations[] = {
 
         /* States */
         { "closed", "association state", NULL, NULL, NULL, "RFC 9260 section 4",
-          "There is no association, or it has just begun or ended." },
+          "There is no association, or it has just begun or ended. A row that stays so has ended before its listener "
+          "accepted it." },
         { "cookie_wait", "association state", NULL, NULL, NULL, "RFC 9260 section 4",
           "INIT was sent, INIT ACK has not come. An association that stays so does not reach its peer." },
         { "cookie_echoed", "association state", NULL, NULL, NULL, "RFC 9260 section 4",

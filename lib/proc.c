@@ -263,6 +263,9 @@ static int read_association(struct builder *b, const struct table *t, const stru
         r = read_local(b, SOURCE_ASSOCS, t, row->cells[laddrs], &a.local);
         if (r < 0)
                 return r;
+        /* The kernel is about to free it (sctp_association_free); its peer's addresses go next. */
+        if (a.state == ASSOCIATION_CLOSED && a.local.count == 0)
+                return 0;
         r = read_paths(b, t, row->cells[raddrs], &a.paths);
         if (r < 0)
                 return r;

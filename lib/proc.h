@@ -11,7 +11,8 @@
 
 int proc_read_eps(struct builder *b, uint64_t netns, const char *text, size_t length);
 
-/* `shifted` by state_shifted(). Paths have their address and the primary mark only. */
+/* `shifted` by state_shifted(). Paths have their address and the primary mark only. A row of an association that the
+ * kernel has begun to free, closed and without addresses, is none. */
 int proc_read_assocs(struct builder *b, uint64_t netns, bool shifted, const char *text, size_t length);
 
 int proc_read_snmp(struct builder *b, uint64_t netns, const char *text, size_t length);

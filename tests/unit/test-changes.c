@@ -81,6 +81,24 @@ static void test_life_of_an_association(void **state) {
         assert_told(HEAD "0 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", HEAD, false, "association_down 0/1000 cookie_wait>closed\n");
 }
 
+/* Closed before it was accepted: the kernel keeps the row. */
+static void test_rows_that_are_closed(void **state) {
+        static const char established[] = HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n",
+                          closed[] = HEAD "7 0 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n",
+                          closed_later[] = HEAD "7 0 5 4 1000 9 10.0.0.1 <-> 10.0.0.9 *10.0.1.9\n";
+
+        (void) state;
+        assert_told(established, closed, true, "association_down 7/1000 established>closed\n");
+        assert_told(closed, closed_later, true, "");
+        assert_told(closed, HEAD, true, "");
+        assert_told(HEAD, closed, true, "");
+        assert_told(closed, HEAD "7 1 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", false,
+                    "association_state 7/1000 closed>cookie_wait\n");
+        /* Being freed, it has no addresses, and may look like any other of its ports. */
+        assert_told(HEAD, HEAD "7 0 0 0 1000 9 <->\n8 0 0 0 1000 9 <-> *10.0.0.9\n", false, "");
+        assert_told(established, HEAD "7 0 0 0 1000 9 <->\n", false, "association_down 7/1000 established>closed\n");
+}
+
 static void test_replaced(void **state) {
         (void) state;
         /* The same ends under another id: another association, and its end is told first. */
@@ -605,6 +623,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_nothing),
                 cmocka_unit_test(test_life_of_an_association),
+                cmocka_unit_test(test_rows_that_are_closed),
                 cmocka_unit_test(test_replaced),
                 cmocka_unit_test(test_many_without_id),
                 cmocka_unit_test(test_without_id_from_several_addresses),
