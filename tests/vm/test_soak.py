@@ -3,10 +3,10 @@ told of and what is counted as not observed is together what there was."""
 
 import json
 import os
+import shlex
 
 import pytest
 
-import inside
 import journal
 import load
 import seen
@@ -27,32 +27,55 @@ for run in "" "ip netns exec peer"; do $run sysctl -q net.sctp.hb_interval=36000
 """
 
 
-def count(names, since, idle_port, churn_port):
-    """In the guest, where the journal is: ups and downs by port, and sums of what was not observed."""
-    import subprocess
+# Follows the journal, of which the guest keeps only some 60,000 entries: ups and downs by port, and sums of what was not
+# observed. Told a number by `logger --tag=soak`, it writes down what there was until then.
+COUNT = """
+import json, os, subprocess, sys
+names, since, idle_port, churn_port = json.loads(sys.argv[1])
+fields = ("MESSAGE", "MESSAGE_ID", "SYSLOG_IDENTIFIER", "SCTP_LOCAL_PORT", "SCTP_PEER_PORT", "SCTP_OLD_STATE",
+          "SCTP_ESTABLISHED", "SCTP_FAILED")
+told = subprocess.Popen(
+    ["journalctl", "--quiet", "--follow", "--no-tail", "--output=json", "--output-fields=" + ",".join(fields),
+     "--since=@" + since, "_SYSTEMD_UNIT=sctpmond.service", *("MESSAGE_ID=" + value for value in names),
+     "+", "SYSLOG_IDENTIFIER=soak"], stdout=subprocess.PIPE)
+result = {"number": 0, "established": 0, "failed": 0, "ups": 0, "downs": 0, "idle": 0, "others": []}
+for entry in map(json.loads, told.stdout):
+    kind = names.get(entry.get("MESSAGE_ID"))
+    ports = entry.get("SCTP_LOCAL_PORT"), entry.get("SCTP_PEER_PORT")
+    if entry["SYSLOG_IDENTIFIER"] == "soak":
+        result["number"] = int(entry["MESSAGE"])
+        with open("/run/counted.new", "w") as file:
+            json.dump(result, file)
+        os.rename("/run/counted.new", "/run/counted")
+    elif kind == "unobserved":
+        result["established"] += int(entry["SCTP_ESTABLISHED"])
+        result["failed"] += int(entry["SCTP_FAILED"])
+    elif str(idle_port) in ports:
+        result["idle"] += 1
+    elif str(churn_port) in ports:
+        result["ups"] += kind == "association_up"
+        # One that is last seen before it was established may have been it since, and counts as not observed.
+        result["downs"] += kind == "association_down" and entry["SCTP_OLD_STATE"] not in ("cookie_wait", "cookie_echoed")
+    else:
+        result["others"].append(entry["MESSAGE"])
+"""
 
-    fields = "MESSAGE,MESSAGE_ID,SCTP_LOCAL_PORT,SCTP_PEER_PORT,SCTP_OLD_STATE,SCTP_ESTABLISHED,SCTP_FAILED"
-    told = subprocess.run(
-        ["journalctl", "--quiet", "--output=json", f"--output-fields={fields}", f"--since=@{since}",
-         "_SYSTEMD_UNIT=sctpmond.service", *(f"MESSAGE_ID={value}" for value in names)],
-        stdout=subprocess.PIPE, check=True)
-    result = {"established": 0, "failed": 0, "downs": 0, "others": []}
-    for entry in map(json.loads, told.stdout.splitlines()):
-        kind = names[entry["MESSAGE_ID"]]
-        port = next((port for port in (idle_port, churn_port)
-                     if str(port) in (entry.get("SCTP_LOCAL_PORT"), entry.get("SCTP_PEER_PORT"))), None)
-        if kind == "unobserved":
-            result["established"] += int(entry["SCTP_ESTABLISHED"])
-            result["failed"] += int(entry["SCTP_FAILED"])
-        elif port:
-            key = f"{port} {kind}"
-            result[key] = result.get(key, 0) + 1
-            # One that is last seen before it was established may have been it since, and counts as not observed.
-            result["downs"] += port == churn_port and kind == "association_down" and entry["SCTP_OLD_STATE"] not in (
-                "cookie_wait", "cookie_echoed")
-        else:
-            result["others"].append(entry["MESSAGE"])
-    return result
+
+class Counter:
+    def __init__(self, machine):
+        since = machine.run("date +%s.%6N").stdout.strip()
+        machine.put("/run/count.py", COUNT)
+        arguments = shlex.quote(json.dumps([journal.NAMES, since, IDLE_PORT, CHURN_PORT]))
+        self.machine, self.number = machine, 0
+        self.process = machine.spawn(f"exec python3 /run/count.py {arguments}")
+
+    def result(self):
+        """Of all that the daemon has seen by now."""
+        journal.settle(self.machine)
+        self.number += 1
+        self.machine.run(f"logger --tag=soak {self.number}")
+        self.machine.wait_until(f"grep -q '\"number\": {self.number},' /run/counted", timeout=120)
+        return json.loads(self.machine.get("/run/counted"))
 
 
 @pytest.mark.kernel("6.12")
@@ -68,7 +91,7 @@ def test_soak(machine):
     idle = load.hold(machine, IDLE, IDLE_PORT, "-c -a 10.0.0.2")
     seen.eventually(lambda: seen.status(machine)["associations"], lambda n: n == 2 * IDLE, timeout=120)
     journal.settle(machine)
-    since = machine.run("date +%s.%6N").stdout.strip()
+    counter = Counter(machine)
 
     # It goes before those who look on: an emulated machine may not have the time for both.
     churn = machine.spawn(f"exec nice -n -15 sctpload -c -a 10.0.0.2 -p {CHURN_PORT} -k {CHURNING} churn {RATE} {seconds}")
@@ -78,20 +101,15 @@ def test_soak(machine):
 
     seen.eventually(lambda: seen.status(machine)["associations"], lambda n: n == 2 * IDLE, timeout=120)
 
-    def settled():
-        journal.settle(machine)
-        result = inside.run(machine, count, journal.NAMES, since, IDLE_PORT, CHURN_PORT)
-        return result | {"sum": result.get(f"{CHURN_PORT} association_up", 0) + result["established"]}
-
-    result = seen.eventually(settled, lambda now: now["sum"] >= 2 * made, timeout=120)
-    print(f"{churn.stdout.strip()}; {result}")
     # Both ends are here.
-    assert result["sum"] == 2 * made
+    seen.eventually(counter.result, lambda now: now["ups"] + now["established"] >= 2 * made, timeout=120)
+    result = counter.result()
+    print(f"{churn.stdout.strip()}; {result}")
+    assert result["ups"] + result["established"] == 2 * made
     assert result["downs"] + result["established"] == 2 * made
-    assert result["failed"] == 0
-    assert [key for key in result if key.startswith(str(IDLE_PORT))] == []
-    assert result["others"] == []
+    assert (result["failed"], result["idle"], result["others"]) == (0, 0, [])
     now = seen.status(machine)
     assert (now["journal"]["lost"], now["journal"]["queued"]) == (0, 0)
     assert len(json.loads(machine.run("sctpctl assocs --json=short").stdout)) == 2 * IDLE
+    counter.process.kill()
     idle.kill()
