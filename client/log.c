@@ -31,6 +31,7 @@
 /* What the daemon writes, and what the interface calls it; NULL: no change. */
 static const struct kind {
         const char *id, *type;
+        bool gap;                       /* it stands for changes that are told nowhere */
 } kinds[] = {
         { MESSAGE_ID_ASSOCIATION_UP, "association_up" },
         { MESSAGE_ID_ASSOCIATION_STATE, "association_state" },
@@ -45,8 +46,8 @@ static const struct kind {
         { MESSAGE_ID_ENDPOINT_ADDED, "endpoint_added" },
         { MESSAGE_ID_ENDPOINT_REMOVED, "endpoint_removed" },
         { MESSAGE_ID_UNOBSERVED, "unobserved" },
-        { MESSAGE_ID_FLAPPING, NULL },
-        { MESSAGE_ID_CHANGES_LOST, NULL },
+        { MESSAGE_ID_FLAPPING, NULL, true },
+        { MESSAGE_ID_CHANGES_LOST, NULL, true },
         { MESSAGE_ID_AVAILABLE, NULL },
         { MESSAGE_ID_UNAVAILABLE, NULL },
 };
@@ -80,6 +81,7 @@ struct log {
         bool has_netns;                 /* asked for by number; a name is compared as such */
         uint64_t netns;
         uint64_t found;
+        bool gap;                       /* of the entry at hand: see kinds */
 };
 
 static bool json_is_utf8(const char *text, size_t length) {
@@ -194,7 +196,7 @@ static int set_thing(const struct log *l, json_t *change, const char *type) {
 }
 
 /* The entry as the interface's Change; what is no change has a `message` instead of a `type`. */
-static json_t *read_entry(const struct log *l) {
+static json_t *read_entry(struct log *l) {
         static const struct {
                 const char *member, *field;
                 bool number;
@@ -218,6 +220,7 @@ static json_t *read_entry(const struct log *l) {
                         kind = kinds + i;
         if (!kind || !change)
                 return NULL;
+        l->gap = kind->gap;
         /* The entry's own time is when journald took it. */
         if ((!seen || text_to_time(seen, &at) < 0) && sd.get_realtime_usec(l->journal, &at) < 0)
                 return NULL;
@@ -255,6 +258,14 @@ static bool has_address(json_t *thing, const char *member, const char *wanted) {
         return false;
 }
 
+/* A name, or the start of an id; asked for by more of it, too. */
+static bool is_container(const char *name, const char *asked) {
+        return strcmp(name, asked) == 0 ||
+                (strlen(name) == FILTER_CONTAINER_ID_MIN && strncmp(name, asked, strlen(name)) == 0 &&
+                 strspn(asked, "0123456789abcdef") == strlen(asked));
+}
+
+/* A gap fits where it does not say otherwise. */
 static bool is_asked_for(const struct log *l, json_t *change) {
         json_t *thing = json_object_get(change, "association") ?: json_object_get(change, "endpoint") ?: change, *value;
         const struct options *o = l->options;
@@ -264,18 +275,27 @@ static bool is_asked_for(const struct log *l, json_t *change) {
         json_object_foreach(o->filter, name, value) {
                 const char *text = json_string_value(value);
 
+                const char *member = strcmp(name, "localAddress") == 0 ? "localAddresses" :
+                                     strcmp(name, "peerAddress") == 0 ? "peerAddresses" :
+                                     strcmp(name, "port") == 0 ? "localPort" : name;
+
+                if (l->gap && !json_object_get(thing, member) &&
+                    (strcmp(name, "port") != 0 || !json_object_get(thing, "peerPort")))
+                        continue;
                 if (strcmp(name, "port") == 0)
                         fits &= json_equal(json_object_get(thing, "localPort"), value) ||
                                 json_equal(json_object_get(thing, "peerPort"), value);
                 else if (strcmp(name, "localAddress") == 0)
-                        fits &= has_address(thing, "localAddresses", text);
+                        fits &= has_address(thing, member, text);
                 else if (strcmp(name, "peerAddress") == 0)
-                        fits &= has_address(thing, "peerAddresses", text);
+                        fits &= has_address(thing, member, text);
                 else if (strcmp(name, "state") == 0)
                         fits &= strcmp(member_string(change, "newState"), text) == 0 ||
                                 strcmp(member_string(change, "oldState"), text) == 0;
+                else if (strcmp(name, "container") == 0)
+                        fits &= is_container(member_string(thing, name), text);
                 else
-                        /* localPort, peerPort, peerName, container */
+                        /* localPort, peerPort, peerName */
                         fits &= json_equal(json_object_get(thing, name), value);
         }
         if (l->has_netns)

@@ -422,6 +422,8 @@ static int row_update(struct rows *s, struct row *row, json_t *object, size_t by
         s->bytes += bytes - row->bytes;
         row->bytes = bytes;
         row->object = json_incref(object);
+        free(row->text);
+        row->text = NULL;
 
         r = key_make(s, object, &key);
         if (r < 0)
@@ -466,12 +468,14 @@ static bool differ(json_t *a, json_t *b) {
         return false;
 }
 
-/* Not in the state that was asked for, or not impaired. */
+/* Not in the state that was asked for, or not impaired. What is left of one that has ended is nobody's news when it
+ * goes, either. */
 static bool unwanted(const struct rows *s, json_t *association) {
         json_t *state = json_object_get(s->options->filter, "state"),
                *impaired = json_object_get(s->options->filter, "impaired");
 
-        return (state && !json_equal(state, json_object_get(association, "state"))) ||
+        return strcmp(member_string(association, "state"), "closed") == 0 ||
+                (state && !json_equal(state, json_object_get(association, "state"))) ||
                 (impaired && !json_equal(impaired, json_object_get(association, "impaired")));
 }
 

@@ -485,8 +485,8 @@ static enum code parse_arguments(struct arguments *a, int argc, char **argv) {
                         say("--%s= needs a value: %s", text->name, text->argument);
                         return CODE_USAGE;
                 }
-                if (!text && optopt > 255) {
-                        say("--%s takes no value.", option_text(optopt)->name);
+                if (!text && (optopt > 255 || optopt == 'h')) {
+                        say("--%s takes no value.", optopt == 'h' ? "help" : option_text(optopt)->name);
                         return CODE_USAGE;
                 }
                 if (!text) {
@@ -555,6 +555,14 @@ static enum code check_arguments(struct arguments *a, const struct verb *verb) {
                 with = o->watch ? "--watch" : o->statistics ? "--stats" : o->netns ? "--netns" : NULL;
         if (with) {
                 say("--root= is for a saved tree: not together with %s.", with);
+                return CODE_USAGE;
+        }
+        if (verb->run == verb_check && o->output != OUTPUT_TABLE) {
+                say("check prints its one line: not together with --json.");
+                return CODE_USAGE;
+        }
+        if (o->follow && o->until > 0) {
+                say("--follow goes on until it is ended: not together with --until=.");
                 return CODE_USAGE;
         }
         if (o->directory && o->netns && (strcmp(o->netns, "host") == 0 || strncmp(o->netns, "pid:", 4) == 0)) {

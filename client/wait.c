@@ -10,7 +10,7 @@
 #include "source.h"
 #include "writer.h"
 
-/* How soon a daemon that is not there is tried again. */
+/* How soon a daemon that is not there is tried again, or asked whether there is still one. */
 #define RETRY_USEC (500 * USEC_PER_MSEC)
 /* Longer than this is waited for in parts. */
 #define PART_USEC (3600 * USEC_PER_SEC)
@@ -19,7 +19,6 @@ struct waiting {
         const struct options *options;
         const char *state;              /* that is waited for; "closed": that there is none */
         uint64_t deadline;              /* monotonic; UINT64_MAX: none */
-        unsigned there;                 /* associations, whatever their state; counted for "closed" */
         bool said;                      /* that it has to wait for the daemon */
 };
 
@@ -55,19 +54,10 @@ static int handle(struct waiting *w, json_t *parameters, enum code *ret_code) {
         json_t *change = json_object_get(parameters, "change"),
                *a = json_object_get(parameters, "association") ?: json_object_get(change, "association");
         const char *type = member_string(change, "type"), *reason = member_string(parameters, "reason");
-        bool gone = strcmp(type, "association_down") == 0,
-             new = !change || strcmp(member_string(change, "oldState"), "closed") == 0;
 
-        if (json_is_object(a)) {
-                w->there += new && !gone;
-                w->there -= gone && w->there > 0;
-                if (!none_wanted(w) && !gone && strcmp(member_string(a, "state"), w->state) == 0) {
-                        *ret_code = print(w->options, a);
-                        return 1;
-                }
-        }
-        if (none_wanted(w) && w->there == 0 && (gone || json_is_true(json_object_get(parameters, "ready")))) {
-                *ret_code = CODE_DONE;
+        if (json_is_object(a) && strcmp(type, "association_down") != 0 &&
+            strcmp(member_string(a, "state"), w->state) == 0) {
+                *ret_code = print(w->options, a);
                 return 1;
         }
         if (*reason) {
@@ -77,7 +67,27 @@ static int handle(struct waiting *w, json_t *parameters, enum code *ret_code) {
         return 0;
 }
 
-/* One conversation. 1: it is over, see *ret_code; 0: the daemon has gone. */
+/* Whether this association has ended, or none is there. Changes do not tell that: one may cease to match the filter. */
+static bool is_none(json_t *parameters) {
+        json_t *a = json_object_get(parameters, "association");
+
+        /* A row may be left of it: see "sctpctl explain closed". */
+        return !json_is_object(a) || strcmp(member_string(a, "state"), "closed") == 0;
+}
+
+/* 1: it is over, see *ret_code; 0: to be tried again. */
+static int handle_error(const struct waiting *w, const struct varlink_reply *reply, enum code *ret_code) {
+        const char *name = strrchr(reply->error, '.') ?: "";
+
+        /* Whoever is too slow for so many changes begins anew; a daemon that has just started has not looked yet. */
+        if (strcmp(name, ".Overrun") == 0 || strcmp(name, ".NoSnapshot") == 0)
+                return 0;
+        *ret_code = none_wanted(w) && strcmp(name, ".SctpNotAvailable") == 0 ? CODE_DONE :
+                                                                             source_say_error(w->options, reply);
+        return 1;
+}
+
+/* One conversation. 1: it is over, see *ret_code; 0: not yet. */
 static int listen_on(struct waiting *w, struct varlink_client *c, enum code *ret_code) {
         _cleanup_(json_decref_p) json_t *parameters = source_parameters(w->options);
         int r;
@@ -86,8 +96,8 @@ static int listen_on(struct waiting *w, struct varlink_client *c, enum code *ret
                 return -ENOMEM;
         /* What leaves another state, and what is not there any more, we want to hear of, too. */
         (void) json_object_del(json_object_get(parameters, "filter"), "state");
-        w->there = 0;
-        r = varlink_client_send(c, "io.sctpmon.Monitor.Monitor", parameters, true);
+        r = varlink_client_send(c, none_wanted(w) ? "io.sctpmon.Monitor.ListAssociations" : "io.sctpmon.Monitor.Monitor",
+                                parameters, true);
         while (r >= 0) {
                 _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
 
@@ -100,17 +110,14 @@ static int listen_on(struct waiting *w, struct varlink_client *c, enum code *ret
                         return r;
                 if (r < 0)
                         return 0;
-                /* Whoever is too slow for so many changes begins anew. */
-                if (reply.error && strstr(reply.error, ".Overrun"))
-                        return 0;
-                if (reply.error) {
-                        *ret_code = source_say_error(w->options, &reply);
-                        return 1;
+                if (reply.error)
+                        return handle_error(w, &reply, ret_code);
+                if (none_wanted(w) ? !is_none(reply.parameters) : handle(w, reply.parameters, ret_code) > 0)
+                        return !none_wanted(w);
+                if (!reply.continues) {
+                        *ret_code = CODE_DONE;
+                        return none_wanted(w);
                 }
-                if (handle(w, reply.parameters, ret_code) > 0)
-                        return 1;
-                if (!reply.continues)
-                        return 0;
         }
         return r == -ENOMEM ? r : 0;
 }
@@ -145,7 +152,7 @@ enum code verb_wait(const struct options *o) {
                 if (r == -ENOMEM)
                         return say_out_of_memory();
                 pause = MIN(left(&w), RETRY_USEC);
-                if (pause == 0 || r == -ETIMEDOUT)
+                if (pause == 0)
                         break;
                 (void) usleep((useconds_t) pause);
         }

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cells.h"
 #include "clock.h"
@@ -43,6 +44,11 @@ static volatile sig_atomic_t caught_end, caught_stop;
 static void on_end(int sig) {
         (void) sig;
         caught_end = true;
+}
+
+static void on_end_of_lines(int sig) {
+        (void) sig;
+        _exit(CODE_DONE);
 }
 
 static void on_stop(int sig) {
@@ -135,7 +141,9 @@ static int print_change(struct watch *w, json_t *change) {
 
         if (is_told(w, change))
                 return 0;
-        if (impaired && !json_equal(impaired, json_object_get(association, "impaired")))
+        /* Of those that are impaired, that they have recovered, too. */
+        if (impaired && !json_equal(impaired, json_object_get(association, "impaired")) &&
+            strcmp(member_string(change, "type"), "recovered") != 0)
                 return 0;
         if (wanted && strcmp(member_string(change, "oldState"), wanted) != 0 &&
             strcmp(member_string(change, "newState"), wanted) != 0)
@@ -218,8 +226,18 @@ static enum code end_of_call(struct watch *w, const struct varlink_reply *reply)
         _cleanup_free_ char *text = NULL;
         const char *name = reply->error ? strrchr(reply->error, '.') : NULL;
 
+        /* A daemon that has just started may take its time for the first look. */
+        if (name && strcmp(name, ".NoSnapshot") == 0) {
+                lose(w, "sctpmond has not read the kernel's tables yet");
+                return CODE_DONE;
+        }
         if (!w->was_ready)
                 return reply->error ? source_say_error(w->options, reply) : source_say_failure(w->options, -ECONNRESET);
+        /* The namespace, or the name of the peer, is not there any more: a new connection does not mend that. */
+        if (name && strcmp(name, ".Overrun") != 0) {
+                w->view = view_free(w->view);
+                return source_say_error(w->options, reply);
+        }
         if (name && strcmp(name, ".Overrun") == 0)
                 text = plain_format("%" JSON_INTEGER_FORMAT " changes were lost, because this was read too slowly",
                                     member_int(reply->parameters, "lost"));
@@ -269,6 +287,8 @@ static enum code receive(struct watch *w, bool *ret_end) {
                 }
                 if (r < 0)
                         return r == -EPIPE ? CODE_DONE : say_out_of_memory();
+                if (!w->ready)
+                        w->patience = now_usec() + SOURCE_REPLY_TIMEOUT_USEC;
         }
         return CODE_DONE;
 }
@@ -344,15 +364,17 @@ static enum code loop(struct watch *w, const sigset_t *mask) {
         return code;
 }
 
-/* Signals come while we wait and at no other time: nothing is interrupted half way through a screen. */
+/* Signals come while the view waits and at no other time: nothing is interrupted half way through a screen. Lines may
+ * have to wait for whoever reads them. */
 static void catch_signals(bool view, sigset_t *ret_mask) {
         static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-        struct sigaction action = { .sa_handler = on_end };
+        struct sigaction action = { .sa_handler = view ? on_end : on_end_of_lines };
         sigset_t blocked;
 
         (void) sigemptyset(&blocked);
         for (size_t i = 0; i < ELEMENTS(ends); i++) {
-                (void) sigaddset(&blocked, ends[i]);
+                if (view)
+                        (void) sigaddset(&blocked, ends[i]);
                 (void) sigaction(ends[i], &action, NULL);
         }
         if (view) {

@@ -753,22 +753,37 @@ says "it does not come" 5 "did not come to be cookie_wait in time"
 [ ! -s "$scratch/out" ]
 result $? "and nothing is shown"
 stop
-start <<<"$(ready 2026-01-31T10:00:00.000Z)
-@hang"
-run wait --state=closed --socket="$scratch/socket"
+none="{\"parameters\":{$scan}}"
+one="{\"parameters\":{\"association\":$association},\"continues\":true}
+$none"
+start <<<"$none"
+run wait --state=closed --peer=hlr1 --socket="$scratch/socket"
 expect "none is there" 0
+asked "all states are of interest" 'ListAssociations","parameters":{"filter":{"peerName":"hlr1"}}'
 stop
-start <<<"$present
-@hang"
-run wait --state=closed --timeout=300ms --socket="$scratch/socket"
+start <<<"${one//'"state":"established"'/'"state":"closed"'}"
+run wait --state=closed --timeout=20s --socket="$scratch/socket"
+expect "a row is left of one that has ended" 0
+stop
+start <<<"$one
+@accept
+$one"
+run wait --state=closed --timeout=600ms --socket="$scratch/socket"
 says "one is there" 5 "in time"
 stop
-start <<<"$present
-$(change association_state established shutdown_sent)
-$(change association_down shutdown_sent closed)
-@hang"
+start <<<"$one
+@accept
+{\"error\":\"io.sctpmon.Monitor.NoSnapshot\",\"parameters\":{\"reason\":\"slow\"}}
+@accept
+$none"
 run wait --state=closed --timeout=20s --socket="$scratch/socket"
 expect "it goes" 0
+[ ! -s "$scratch/err" ]
+result $? "and there is nothing to say"
+stop
+start <<<'{"error":"io.sctpmon.Monitor.SctpNotAvailable","parameters":{"reason":"no module","advice":"Load it."}}'
+run wait --state=closed --timeout=20s --socket="$scratch/socket"
+expect "without SCTP there is none" 0
 stop
 start <<<"$(ready 2026-01-31T10:00:00.000Z)
 @accept
@@ -925,13 +940,13 @@ elif command -v xz >/dev/null; then
         some "log of the boot before" 1,3 --boot=-1
         some "log of a boot by its id" 1,3 --boot=11111111111111111111111111111111
         some "log --lines of a boot" 3 --boot=-1 --lines=1
-        some "log --peer=NAME" '3,5p;7' --peer=hlr1
-        some "log --peer" 6 --peer=10.0.0.2:5000
+        some "log --peer=NAME" '3,5p;7,8' --peer=hlr1
+        some "log --peer" '6p;8' --peer=10.0.0.2:5000
         some "log --port" 6 --port=5000
-        some "log --local" '3,7' --local='[fd00::1]:36412'
+        some "log --local" '3,8' --local='[fd00::1]:36412'
         some "log --netns" 6 --netns=blue
         some "log --netns by inode" 6 --netns=inode:5
-        some "log --state" 7 --state=closed
+        some "log --state" 7,8 --state=closed
         log --boot=-2
         says "no such boot" 4 "has no such boot"
         log --port=9
