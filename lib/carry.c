@@ -148,6 +148,10 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
                                snapshot_paths(previous, p->paths), &found);
         if (r == -ENOENT && lookup_proven(l, b))
                 return 0;
+        /* What has been established does not become so again: this is the next one between the same ends. */
+        if (r >= 0 && p->state >= ASSOCIATION_ESTABLISHED && found.state > ASSOCIATION_CLOSED &&
+            found.state < ASSOCIATION_ESTABLISHED)
+                return 0;
 
         /* Other tags: the peer restarted, or another association has taken its place. The tables will tell. */
         same = r >= 0 && (!FIELD_GIVEN(p, ASSOCIATION_LOCAL_TAG) || p->detail.local_tag == found.detail.local_tag);
