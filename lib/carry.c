@@ -148,9 +148,7 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
                                snapshot_paths(previous, p->paths), &found);
         if (r == -ENOENT && lookup_proven(l, b))
                 return 0;
-        /* What has been established does not become so again: this is the next one between the same ends. */
-        if (r >= 0 && p->state >= ASSOCIATION_ESTABLISHED && found.state > ASSOCIATION_CLOSED &&
-            found.state < ASSOCIATION_ESTABLISHED)
+        if (r >= 0 && association_state_begins_anew(p->state, (int) found.state))
                 return 0;
 
         /* Other tags: the peer restarted, or another association has taken its place. The tables will tell. */
@@ -239,7 +237,7 @@ static int carry_associations(struct tables *t, struct lookup *l, const struct s
                         if (r < 0)
                                 return r;
                         /* Another one at the same addresses and ports: ours has been replaced. */
-                        if (a && p->id != 0)
+                        if (a && (p->id != 0 || association_state_begins_anew(p->state, a->state)))
                                 continue;
                 }
                 if (a && (size_t) (a - b->associations) < n_read) {

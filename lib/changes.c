@@ -128,7 +128,8 @@ static int match_without_id(struct walk *w) {
                 if (a->id != 0 || !same_netns(w, a->netns))
                         continue;
                 while (w->new_of_old[i] == 0 && index_next_pair(&x, a, local, paths, &pair, &cursor, &j))
-                        if (!w->matched[j] && snapshot_same_association(w->before, a, w->after, w->new + j)) {
+                        if (!w->matched[j] && !association_state_begins_anew(a->state, w->new[j].state) &&
+                            snapshot_same_association(w->before, a, w->after, w->new + j)) {
                                 w->new_of_old[i] = j + 1;
                                 w->matched[j] = true;
                         }

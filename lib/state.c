@@ -157,6 +157,10 @@ enum socket_style socket_style_from_proc(unsigned long number) {
         return number < _STYLE_MAX ? (enum socket_style) number : _STYLE_INVALID;
 }
 
+bool association_state_begins_anew(int before, int now) {
+        return before >= ASSOCIATION_ESTABLISHED && (now == ASSOCIATION_COOKIE_WAIT || now == ASSOCIATION_COOKIE_ECHOED);
+}
+
 bool state_shifted(const char *release) {
         static const char prefix[] = "Linux version ";
         unsigned major, minor;

@@ -92,6 +92,10 @@ enum endpoint_state endpoint_state_from_proc(unsigned long number);
 enum path_state path_state_from_proc(unsigned long number);
 enum socket_style socket_style_from_proc(unsigned long number);
 
+/* What has been established does not become so again (RFC 9260 section 4): between the same ends, this is the next
+ * association. */
+bool association_state_begins_anew(int before, int now);
+
 /* Whether a kernel of this release ("2.6.32-754.el6", or the line of /proc/version) numbers
  * association states from 1: SCTP_STATE_EMPTY went away in Linux 3.0. */
 bool state_shifted(const char *release);

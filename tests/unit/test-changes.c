@@ -130,6 +130,9 @@ static void test_without_id_from_several_addresses(void **state) {
                     "association_up 7/2905 cookie_echoed>established\n");
         assert_told(HEAD "0 1 5 0 2905 2905 10.0.0.1 <-> *10.0.0.9\n0 2 6 0 2905 2905 10.0.0.2 <-> *10.0.0.9\n",
                     HEAD "0 2 6 0 2905 2905 10.0.0.2 <-> *10.0.0.9\n", false, "association_down 0/2905 cookie_wait>closed\n");
+        /* One that got no id before it was missed is another one than the next between the same ends. */
+        assert_told(HEAD "0 3 5 0 2905 2905 10.0.0.1 <-> *10.0.0.9\n", HEAD "0 1 5 0 2905 2905 10.0.0.1 <-> *10.0.0.9\n",
+                    false, "association_down 0/2905 established>closed\nassociation_state 0/2905 closed>cookie_wait\n");
         /* Where the kernel names no local address there is none to tell them apart by. */
         assert_told(HEAD "0 1 5 0 2905 2905 <-> *10.0.0.9\n", HEAD "7 3 5 0 2905 2905 <-> *10.0.0.9\n", false,
                     "association_up 7/2905 cookie_wait>established\n");

@@ -28,7 +28,7 @@ journalctl --sync
 
 
 def settle(machine):
-    machine.run(SETTLE, timeout=300)
+    machine.run(SETTLE, timeout=900)
 
 
 def entries(machine, *matches):
