@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#pragma once
+
+/* The kernel's structures as far as the programs here read them. Where a member stands is found out when a program is
+ * loaded (CO-RE), so that only names and types count here; the rest of each structure is left out. */
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u16 __sum16;
+typedef __u32 __wsum;
+typedef _Bool bool;
+#define true 1
+#define false 0
+
+/* Named by the header of libbpf's helpers alone. */
+enum bpf_map_type {
+        BPF_MAP_TYPE_HASH = 1,
+        BPF_MAP_TYPE_ARRAY = 2,
+        BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+        BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum { BPF_ANY = 0 };
+
+#define AF_INET 2
+#define AF_INET6 10
+#define SPP_HB_ENABLE 1
+
+/* What union sctp_addr is in all kernels: a sockaddr_in or sockaddr_in6. */
+struct socket_address {
+        __u16 family;
+        __be16 port;
+        __u8 v4[4], v6[16];
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+        int counter;
+} atomic_t;
+
+typedef struct {
+        atomic_t refs;
+} refcount_t;
+
+typedef struct {
+        __u32 val;
+} kuid_t;
+
+struct list_head {
+        struct list_head *next, *prev;
+};
+
+struct hlist_node {
+        struct hlist_node *next, **pprev;
+};
+
+struct timer_list {
+        struct hlist_node entry;
+        unsigned long expires;
+};
+
+/* The transport table: include/linux/rhashtable-types.h */
+
+struct rhash_head {
+        struct rhash_head *next;
+};
+
+struct rhlist_head {
+        struct rhash_head rhead;
+        struct rhlist_head *next;
+};
+
+struct rhash_lock_head {};
+
+struct bucket_table {
+        unsigned int size, nest;
+        struct bucket_table *future_tbl;
+        struct rhash_lock_head *buckets[0];
+};
+
+struct rhashtable {
+        struct bucket_table *tbl;
+};
+
+struct rhltable {
+        struct rhashtable ht;
+};
+
+/* Sockets and where they are */
+
+struct ns_common {
+        unsigned int inum;
+};
+
+struct net {
+        struct ns_common ns;
+};
+
+typedef struct {
+        struct net *net;
+} possible_net_t;
+
+struct sock_common {
+        unsigned char skc_state;
+        possible_net_t skc_net;
+};
+
+struct inode {
+        unsigned long i_ino;
+        kuid_t i_uid;
+};
+
+struct socket {
+        struct sock *sk;
+};
+
+struct socket_alloc {
+        struct socket socket;
+        struct inode vfs_inode;
+};
+
+struct sock {
+        struct sock_common __sk_common;
+        struct socket *sk_socket;
+        struct {
+                atomic_t rmem_alloc;
+                int len;
+        } sk_backlog;
+        int sk_forward_alloc, sk_rcvbuf, sk_sndbuf, sk_wmem_queued;
+        refcount_t sk_wmem_alloc;
+        atomic_t sk_omem_alloc, sk_drops;
+};
+
+struct net_device {
+        int ifindex;
+};
+
+struct dst_entry {
+        struct net_device *dev;
+};
+
+/* include/net/sctp/structs.h */
+
+union sctp_addr {};
+enum sctp_state { SCTP_STATE_CLOSED };
+enum sctp_socket_type { SCTP_SOCKET_UDP };
+
+struct sctp_sock {
+        enum sctp_socket_type type;
+};
+
+struct sctp_bind_addr {
+        __u16 port;
+        struct list_head address_list;
+};
+
+struct sctp_sockaddr_entry {
+        struct list_head list;
+        union sctp_addr a;
+        __u8 valid;
+};
+
+struct sctp_inq {
+        struct list_head in_chunk_list;
+};
+
+struct sctp_outq {
+        struct list_head out_chunk_list;
+};
+
+struct sctp_ep_common {
+        bool dead;
+        struct sock *sk;
+        struct sctp_inq inqueue;
+        struct sctp_bind_addr bind_addr;
+};
+
+struct sctp_endpoint {
+        struct sctp_ep_common base;
+        __u32 sndbuf_policy, rcvbuf_policy;
+};
+
+struct sctp_cookie {
+        __u32 my_vtag, peer_vtag;
+};
+
+struct sctp_tsnmap {
+        unsigned long *tsn_map;
+        __u32 base_tsn, cumulative_tsn_ack_point, max_tsn_seen;
+        __u16 len;
+};
+
+struct sctp_stream {
+        __u16 outcnt, incnt;
+};
+
+struct sctp_priv_assoc_stats {
+        __u64 isacks, osacks, opackets, ipackets, rtxchunks, outofseqtsns, idupchunks, gapcnt, ouodchunks, iuodchunks,
+              oodchunks, iodchunks, octrlchunks, ictrlchunks;
+};
+
+struct sctp_transport {
+        struct list_head transports;
+        struct rhlist_head node;
+        union sctp_addr ipaddr, saddr;
+        struct sctp_association *asoc;
+        unsigned long rto, hbinterval, sackdelay;
+        __u32 srtt, cwnd, ssthresh, partial_bytes_acked, flight_size;
+        struct dst_entry *dst;
+        __u16 pathmaxrxt;
+        __u32 pathmtu, param_flags;
+        int state;
+        unsigned short error_count;
+        struct timer_list T3_rtx_timer, hb_timer;
+};
+
+struct sctp_association {
+        struct sctp_ep_common base;
+        int assoc_id;
+        struct sctp_endpoint *ep;
+        struct sctp_cookie c;
+        struct {
+                struct list_head transport_addr_list;
+                __u32 rwnd;
+                __u16 port;
+                struct sctp_transport *primary_path;
+                struct sctp_tsnmap tsn_map;
+                __u16 ecn_capable : 1, ipv4_address : 1, ipv6_address : 1, asconf_capable : 1, prsctp_capable : 1,
+                      reconf_capable : 1, intl_capable : 1, auth_capable : 1, sack_needed : 1,
+                      zero_window_announced : 1;
+        } peer;
+        enum sctp_state state;
+        int overall_error_count, max_burst, max_retrans;
+        __u16 init_retries, unack_data;
+        unsigned long hbinterval;
+        int shutdown_retries;
+        __u32 rtx_data_chunks, a_rwnd, frag_point;
+        int sndbuf_used;
+        atomic_t rmem_alloc;
+        struct sctp_stream stream;
+        struct sctp_outq outqueue;
+        struct sctp_priv_assoc_stats stats;
+};
+
+struct sctp_globals {
+        struct rhltable transport_hashtable;
+};
+
+#pragma clang attribute pop

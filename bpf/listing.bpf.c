@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Lists all associations of all network namespaces with their addresses and paths: a walk through the kernel's table of
+ * transports, which has each of them whatever its state, and where nothing is quadratic.
+ *
+ * One call goes through some buckets and leaves word where the next one goes on. It holds rcu_read_lock(), so that what
+ * it meets is not freed under it; between calls nothing is held. A row that is cut off is listed again in the next
+ * call, whole. */
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "record.h"
+#include "association.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Steps of one call: a bucket, an association, an address or a path each. */
+#define STEPS 8192
+/* After so many records a call ends with the bucket. */
+#define RECORDS 2048
+
+extern const void sctp_globals __ksym;
+
+struct {
+        __uint(type, BPF_MAP_TYPE_RINGBUF);
+        __uint(max_entries, 8 * 1024 * 1024);
+} records SEC(".maps");
+
+/* Walking through it is a loop that Linux 5.15 knows (bpf_loop() came with 5.17). */
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, STEPS);
+        __type(key, __u32);
+        __type(value, __u32);
+} steps SEC(".maps");
+
+enum phase {
+        PHASE_BUCKET,                   /* to the next one */
+        PHASE_CHAIN,                    /* the next transport of the bucket */
+        PHASE_LOCAL,                    /* the next local address of the association */
+        PHASE_PATH,                     /* the next of its paths */
+};
+
+/* Where the walk is. The scanner sets `table` to 0 before the first call and calls until `done` is set. */
+struct {
+        __u64 table;                    /* struct bucket_table; one that has been replaced ends with its successor */
+        __u32 bucket, buckets;
+        __u32 done;
+        __u32 nested;                   /* the table is in pieces, for want of memory: it is not walked */
+        __u32 lost;                     /* buckets that are too long for one call, or for the ring buffer */
+} cursor = {};
+
+/* The same within one call. */
+static struct {
+        __u32 phase, records, full, first_bucket;
+        __u64 chain, list, end;         /* struct rhash_head, struct rhlist_head; what the chain ends with */
+        __u64 association, head, at, primary;
+        struct socket_address source;
+} walk;
+
+static __u8 association_bytes[COPY_MAX], transport_bytes[COPY_MAX], sock_bytes[COPY_MAX];
+
+#define read_pointer(ret, from) (bpf_probe_read_kernel((ret), sizeof(__u64), (const void *) (from)) < 0)
+
+/* Whether the walk goes on in this call. */
+static __always_inline bool next_bucket(void) {
+        struct bucket_table *table = (void *) cursor.table;
+        __u64 bucket, link;
+
+        if (cursor.bucket >= cursor.buckets) {
+                /* While the table grows or shrinks its rows move to the next one. */
+                cursor.table = (__u64) BPF_CORE_READ(table, future_tbl);
+                cursor.bucket = 0;
+                cursor.done = cursor.table == 0;
+                return false;
+        }
+        if (walk.records >= RECORDS)
+                return false;
+
+        bucket = (__u64) &table->buckets[0] + cursor.bucket * 8ULL;
+        cursor.bucket++;
+        if (read_pointer(&link, bucket))
+                return true;
+        /* Its lowest bit is a lock; an empty one has no other. */
+        walk.chain = link & ~1ULL;
+        walk.list = 0;
+        if (walk.chain)
+                walk.phase = PHASE_CHAIN;
+        return true;
+}
+
+static __always_inline void list_association(__u64 key, const struct sctp_transport *primary) {
+        const struct sctp_association *asoc = (const void *) association_bytes;
+        const struct sock *sock = (const void *) sock_bytes;
+        struct record_association *r;
+
+        if (COPY(sock_bytes, struct sock, asoc->base.sk) < 0)
+                return;
+        r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+        if (!r) {
+                walk.full = 1;
+                return;
+        }
+        walk.records++;
+        __builtin_memset(r, 0, sizeof(*r));
+        r->head.kind = RECORD_ASSOCIATION;
+        read_association(key, asoc, r);
+        read_socket(asoc->base.sk, sock, asoc, r);
+        read_primary(primary, r);
+        bpf_ringbuf_submit(r, 0);
+
+        walk.association = key;
+        walk.primary = (__u64) asoc->peer.primary_path;
+        walk.source = *address_in(&primary->saddr);
+        walk.head = (__u64) __builtin_preserve_access_index(&((struct sctp_association *) key)->base.bind_addr.address_list);
+        walk.at = (__u64) asoc->base.bind_addr.address_list.next;
+        walk.phase = PHASE_LOCAL;
+}
+
+static __always_inline void next_transport(void) {
+        const struct sctp_association *asoc = (const void *) association_bytes;
+        const struct sctp_transport *transport = (const void *) transport_bytes;
+        struct rhlist_head *entry;
+        struct record_seen *seen;
+        __u64 at, key;
+
+        /* Those that have the same key hang on the first of them. */
+        if (walk.list == 0) {
+                if (walk.chain == 0 || (walk.chain & 1)) {
+                        walk.phase = PHASE_BUCKET;
+                        return;
+                }
+                walk.list = walk.chain;
+                if (read_pointer(&walk.chain, walk.chain))
+                        walk.chain = 0;
+        }
+        entry = (void *) walk.list;
+        at = walk.list - bpf_core_field_offset(struct sctp_transport, node);
+        if (read_pointer(&walk.list, __builtin_preserve_access_index(&entry->next)))
+                walk.list = 0;
+
+        if (COPY(transport_bytes, struct sctp_transport, at) < 0)
+                return;
+        key = (__u64) transport->asoc;
+        if (COPY(association_bytes, struct sctp_association, key) < 0 || asoc->base.dead)
+                return;
+        if ((__u64) asoc->peer.primary_path == at)
+                list_association(key, transport);
+        else {
+                seen = bpf_ringbuf_reserve(&records, sizeof(*seen), 0);
+                if (!seen) {
+                        walk.full = 1;
+                        return;
+                }
+                walk.records++;
+                __builtin_memset(seen, 0, sizeof(*seen));
+                seen->head.kind = RECORD_SEEN;
+                seen->head.key = key;
+                bpf_ringbuf_submit(seen, 0);
+        }
+}
+
+static __always_inline bool same_address(const struct socket_address *a, const struct socket_address *b) {
+        const __u32 *x = (const __u32 *) a->v6, *y = (const __u32 *) b->v6;
+
+        if (a->family != b->family)
+                return false;
+        if (a->family == AF_INET)
+                return *(const __u32 *) a->v4 == *(const __u32 *) b->v4;
+        return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+static __always_inline void next_local(void) {
+        struct sctp_sockaddr_entry *entry = (void *) walk.at;
+        struct socket_address address = {};
+        struct record_local *r;
+        __u8 valid = 0;
+
+        if (walk.at == walk.head || walk.at == 0) {
+                struct sctp_association *asoc = (void *) walk.association;
+
+                walk.head = (__u64) __builtin_preserve_access_index(&asoc->peer.transport_addr_list);
+                walk.at = (__u64) ((const struct sctp_association *) association_bytes)->peer.transport_addr_list.next;
+                walk.phase = PHASE_PATH;
+                return;
+        }
+
+        bpf_probe_read_kernel(&address, sizeof(address), __builtin_preserve_access_index(&entry->a));
+        bpf_probe_read_kernel(&valid, sizeof(valid), __builtin_preserve_access_index(&entry->valid));
+        if (read_pointer(&walk.at, &entry->list.next))
+                walk.at = 0;
+        /* As in the kernel's own table: one that is being added (ASCONF) is not used yet. */
+        if (!valid)
+                return;
+        r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+        if (!r) {
+                walk.full = 1;
+                return;
+        }
+        walk.records++;
+        __builtin_memset(r, 0, sizeof(*r));
+        r->head.kind = RECORD_LOCAL;
+        r->head.key = walk.association;
+        read_address(&address, &r->address);
+        r->address.primary = same_address(&address, &walk.source);
+        bpf_ringbuf_submit(r, 0);
+}
+
+static __always_inline void next_path(void) {
+        const struct sctp_transport *transport = (const void *) transport_bytes;
+        __u64 at = walk.at - bpf_core_field_offset(struct sctp_transport, transports);
+        struct record_path *r;
+
+        if (walk.at == walk.head || walk.at == 0 || COPY(transport_bytes, struct sctp_transport, at) < 0) {
+                walk.phase = PHASE_CHAIN;
+                return;
+        }
+
+        walk.at = (__u64) transport->transports.next;
+        r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+        if (!r) {
+                walk.full = 1;
+                return;
+        }
+        walk.records++;
+        __builtin_memset(r, 0, sizeof(*r));
+        r->head.kind = RECORD_PATH;
+        r->head.key = walk.association;
+        read_path(transport, r);
+        r->address.primary = at == walk.primary;
+        bpf_ringbuf_submit(r, 0);
+}
+
+static long step(void *map, const void *key, void *value, void *context) {
+        if (walk.full)
+                return 1;
+
+        switch (walk.phase) {
+        case PHASE_BUCKET:
+                return !next_bucket();
+        case PHASE_CHAIN:
+                next_transport();
+                break;
+        case PHASE_LOCAL:
+                next_local();
+                break;
+        default:
+                next_path();
+        }
+
+        return 0;
+}
+
+/* Whether there is a table to walk through. */
+static __always_inline bool open_table(void) {
+        const struct sctp_globals *globals = (const void *) &sctp_globals;
+        struct bucket_table *table;
+
+        if (cursor.table == 0) {
+                cursor.table = (__u64) BPF_CORE_READ(globals, transport_hashtable.ht.tbl);
+                cursor.bucket = 0;
+        }
+        table = (void *) cursor.table;
+        if (cursor.bucket == 0)
+                cursor.buckets = BPF_CORE_READ(table, size);
+        cursor.nested = BPF_CORE_READ(table, nest);
+
+        return cursor.table != 0 && cursor.nested == 0;
+}
+
+SEC("raw_tp")
+int list(void *context) {
+        if (!open_table()) {
+                cursor.done = 1;
+                return 0;
+        }
+
+        walk.phase = PHASE_BUCKET;
+        walk.records = 0;
+        walk.full = 0;
+        walk.first_bucket = cursor.bucket;
+        bpf_for_each_map_elem(&steps, step, NULL, 0);
+
+        /* The call ended within a bucket: the next one begins with it. If that was the first one it can never be
+         * finished. */
+        if (walk.full || walk.phase != PHASE_BUCKET) {
+                if (cursor.bucket == walk.first_bucket + 1)
+                        cursor.lost++;
+                else
+                        cursor.bucket--;
+        }
+
+        return 0;
+}

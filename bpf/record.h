@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the programs in this folder hand to the scanner: the same layout on both sides, the kernel's own numbers and
+ * units. Ports, tags and ids are in host order, times those of CLOCK_MONOTONIC in ns. */
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+enum record_kind {
+        RECORD_ASSOCIATION = 1,         /* struct record_association */
+        RECORD_LOCAL,                   /* struct record_local, of the association before it */
+        RECORD_PATH,                    /* struct record_path, of the association before it */
+        RECORD_SEEN,                    /* struct record_seen */
+};
+
+/* The first member of each. */
+struct record_head {
+        __u32 kind;                     /* enum record_kind */
+        __u32 reserved;
+        __u64 key;                      /* tells the association from others while it lives; it never leaves the scanner */
+};
+
+/* An association has been met that is listed elsewhere: by its primary path. */
+struct record_seen {
+        struct record_head head;
+};
+
+struct record_address {
+        __u16 family;                   /* AF_INET, AF_INET6 */
+        __u16 primary;                  /* of a local one: where the primary path sends from */
+        __u8 bytes[16];                 /* network order; an IPv4 one has four */
+};
+
+struct record_local {
+        struct record_head head;
+        struct record_address address;
+};
+
+struct record_path {
+        struct record_head head;
+        struct record_address address;
+        __u32 state;                    /* enum sctp_spinfo_state */
+        __u32 rto, srtt, heartbeat_interval, sack_delay;                        /* jiffies */
+        __u32 cwnd, ssthresh, partial_bytes_acked, flight_size, mtu;            /* bytes */
+        __u16 error_count, max_retransmissions;
+        __u8 heartbeat_pending, heartbeats;
+        __u8 reserved[2];
+};
+
+struct record_association {
+        struct record_head head;
+        __u64 inode;                    /* of its socket; 0: it has none any more */
+        __u32 netns;                    /* inode of its network namespace */
+        __u32 uid;
+        __u32 id;                       /* 0: not assigned yet */
+        __u32 local_tag, peer_tag;      /* peer_tag 0: not known yet */
+        __u16 local_port, peer_port;
+        __u16 in_streams, out_streams;
+        __u8 state;                     /* enum sctp_state */
+        __u8 socket_state;
+        __u8 style;                     /* enum sctp_socket_type */
+        __u8 peer_capabilities;         /* as sctpi_peer_capable has them */
+        __u8 sack_needed, zero_window;
+        __u8 timer_running;             /* T3-rtx of the primary path */
+        __u8 queues_known;              /* in_queue and out_queue are told: they were short enough to be counted */
+        __u8 pending_known;
+        __u8 reserved[3];
+        __u32 timer_left;               /* jiffies */
+        __u32 interface;                /* index of the primary path's; 0: there is no route */
+        __u32 transmit_queue, receive_queue, write_queue, send_buffer, receive_buffer;                  /* bytes */
+        __u32 receive_memory, send_memory, forward_memory, option_memory, backlog;                      /* bytes */
+        __u32 drops;                    /* packets */
+        __u32 heartbeat_interval;       /* jiffies */
+        __u32 max_retransmissions, overall_errors;
+        __u32 init_retransmissions, shutdown_retransmissions;
+        __u32 retransmitted_chunks, unacknowledged_chunks, pending_chunks;      /* DATA */
+        __u32 in_queue, out_queue;      /* chunks */
+        __u32 receive_window, peer_receive_window, fragmentation_point;         /* bytes */
+        __u32 max_burst;
+        __u64 sacks_sent, sacks_received, packets_sent, packets_received, chunks_retransmitted, tsns_out_of_order,
+              duplicate_chunks, gap_acks, unordered_sent, unordered_received, ordered_sent, ordered_received,
+              control_sent, control_received;
+};
