@@ -48,6 +48,7 @@ struct {
         __u32 bucket, buckets;
         __u32 done;
         __u32 nested;                   /* the table is in pieces, for want of memory: it is not walked */
+        __u32 absent;                   /* nobody told the program where the table is */
         __u32 lost;                     /* buckets that are too long for one call, or for the ring buffer */
 } cursor = {};
 
@@ -56,6 +57,7 @@ static struct {
         __u32 phase, records, full, first_bucket;
         __u64 chain, list, end;         /* struct rhash_head, struct rhlist_head; what the chain ends with */
         __u64 association, head, at, primary;
+        __u64 copied;                   /* the transport that a copy was made of last */
         struct socket_address source;
 } walk;
 
@@ -142,6 +144,7 @@ static __always_inline void next_transport(void) {
 
         if (COPY(transport_bytes, struct sctp_transport, at) < 0)
                 return;
+        walk.copied = at;
         key = (__u64) transport->asoc;
         if (COPY(association_bytes, struct sctp_association, key) < 0 || asoc->base.dead)
                 return;
@@ -212,10 +215,13 @@ static __always_inline void next_path(void) {
         __u64 at = walk.at - bpf_core_field_offset(struct sctp_transport, transports);
         struct record_path *r;
 
-        if (walk.at == walk.head || walk.at == 0 || COPY(transport_bytes, struct sctp_transport, at) < 0) {
+        /* The one that the walk came by has been copied already. */
+        if (walk.at == walk.head || walk.at == 0 ||
+            (walk.copied != at && COPY(transport_bytes, struct sctp_transport, at) < 0)) {
                 walk.phase = PHASE_CHAIN;
                 return;
         }
+        walk.copied = at;
 
         walk.at = (__u64) transport->transports.next;
         r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
@@ -257,6 +263,10 @@ static __always_inline bool open_table(void) {
         const struct sctp_globals *globals = (const void *) &sctp_globals;
         struct bucket_table *table;
 
+        if (!globals) {
+                cursor.absent = 1;
+                return false;
+        }
         if (cursor.table == 0) {
                 cursor.table = (__u64) BPF_CORE_READ(globals, transport_hashtable.ht.tbl);
                 cursor.bucket = 0;
@@ -279,6 +289,7 @@ int list(void *context) {
         walk.phase = PHASE_BUCKET;
         walk.records = 0;
         walk.full = 0;
+        walk.copied = 0;
         walk.first_bucket = cursor.bucket;
         bpf_for_each_map_elem(&steps, step, NULL, 0);
 

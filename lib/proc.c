@@ -237,18 +237,12 @@ int proc_read_eps(struct builder *b, uint64_t netns, const char *text, size_t le
         return 0;
 }
 
-/* Until it is accept()ed an association has its listener's socket. */
 static void set_attachment(struct association *a) {
-        if (!FIELD_GIVEN(a, ASSOCIATION_INODE))
+        bool known = FIELD_GIVEN(a, ASSOCIATION_SOCKET_STATE) && FIELD_GIVEN(a, ASSOCIATION_STYLE);
+
+        if (!FIELD_GIVEN(a, ASSOCIATION_INODE) || (a->inode != 0 && !known))
                 return;
-        if (a->inode == 0)
-                a->attachment = ATTACHMENT_ORPHAN;
-        else if (!FIELD_GIVEN(a, ASSOCIATION_SOCKET_STATE) || !FIELD_GIVEN(a, ASSOCIATION_STYLE))
-                return;
-        else if (a->socket_state == ENDPOINT_LISTENING && a->style == STYLE_ONE_TO_ONE)
-                a->attachment = ATTACHMENT_UNACCEPTED;
-        else
-                a->attachment = ATTACHMENT_SOCKET;
+        a->attachment = (int8_t) association_attachment(a->inode, a->socket_state, a->style);
         FIELD_GIVE(a, ASSOCIATION_ATTACHMENT);
 }
 

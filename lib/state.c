@@ -157,6 +157,13 @@ enum socket_style socket_style_from_proc(unsigned long number) {
         return number < _STYLE_MAX ? (enum socket_style) number : _STYLE_INVALID;
 }
 
+enum attachment association_attachment(uint64_t inode, int socket_state, int style) {
+        if (inode == 0)
+                return ATTACHMENT_ORPHAN;
+
+        return socket_state == ENDPOINT_LISTENING && style == STYLE_ONE_TO_ONE ? ATTACHMENT_UNACCEPTED : ATTACHMENT_SOCKET;
+}
+
 bool association_state_begins_anew(int before, int now) {
         return before >= ASSOCIATION_ESTABLISHED && (now == ASSOCIATION_COOKIE_WAIT || now == ASSOCIATION_COOKIE_ECHOED);
 }

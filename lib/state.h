@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* States and their names: RFC 9260 section 4 for associations, RFC 6458 for paths. The kernel has
  * three numberings for one association state: `/proc` and sock_diag count from 0 (from 1 in /proc
@@ -57,6 +58,9 @@ enum attachment {
         _ATTACHMENT_MAX,
         _ATTACHMENT_INVALID = -1,
 };
+
+/* Until it is accept()ed an association has its listener's socket; `inode` 0: it has none any more. */
+enum attachment association_attachment(uint64_t inode, int socket_state, int style);
 
 /* What the peer said in INIT or INIT-ACK that it can: bits of sctpi_peer_capable. The fourth is "hostname addresses"
  * in Linux 6.1 and "re-configuration" in 6.12 (tried), so it is not named. */

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "clock.h"
+#include "bpf-lister.h"
+#include "text.h"
+
+static int explain(int error, char why[static BPF_LISTER_WHY_MAX], const char *format, ...) _printf_(3, 4);
+static int explain(int error, char why[static BPF_LISTER_WHY_MAX], const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) vsnprintf(why, BPF_LISTER_WHY_MAX, format, arguments);
+        va_end(arguments);
+        return error;
+}
+
+#if HAVE_BPF
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include "listing.skel.h"
+
+/* The list changed while it was walked: so often it is begun anew. */
+#define LISTER_TRIES_MAX 3u
+/* More calls than the greatest table takes: a walk that never ends is none. */
+#define LISTER_CALLS_MAX 100000u
+
+struct bpf_lister {
+        struct listing_bpf *program;
+        struct ring_buffer *ring;
+        struct bpf_listing *listing;        /* that is being filled */
+        int error;                      /* of its filling */
+};
+
+static int silence(enum libbpf_print_level level, const char *format, va_list arguments) {
+        (void) level;
+        (void) format;
+        (void) arguments;
+        return 0;
+}
+
+static int on_record(void *userdata, void *record, size_t size) {
+        struct bpf_lister *l = userdata;
+
+        if (l->error >= 0)
+                l->error = bpf_listing_add(l->listing, record, size);
+        return 0;
+}
+
+int bpf_lister_open(struct bpf_lister **ret, char why[static BPF_LISTER_WHY_MAX]) {
+        _cleanup_(bpf_lister_close_p) struct bpf_lister *l = NULL;
+        int r;
+
+        if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
+                return explain(-EOPNOTSUPP, why, "the kernel does not describe itself (CONFIG_DEBUG_INFO_BTF)");
+        l = calloc(1, sizeof(*l));
+        if (!l)
+                return explain(-ENOMEM, why, "%s", strerror(ENOMEM));
+
+        /* lib/ says nothing by itself. */
+        (void) libbpf_set_print(silence);
+        l->program = listing_bpf__open();
+        if (!l->program)
+                return explain(-errno, why, "the program is refused: %s", strerror(errno));
+        r = listing_bpf__load(l->program);
+        if (r == -EPERM || r == -EACCES)
+                return explain(r, why, "no right to load it (CAP_SYS_ADMIN)");
+        if (r == -ESRCH)
+                return explain(r, why, "no right to see where the kernel's list is, or it is elsewhere (CAP_SYSLOG)");
+        if (r < 0)
+                return explain(r, why, "this kernel refuses the program: %s", strerror(-r));
+        l->ring = ring_buffer__new(bpf_map__fd(l->program->maps.records), on_record, l, NULL);
+        if (!l->ring)
+                return explain(-errno, why, "no ring buffer: %s", strerror(errno));
+
+        *ret = steal_ptr(l);
+        return 0;
+}
+
+struct bpf_lister *bpf_lister_close(struct bpf_lister *l) {
+        if (l) {
+                ring_buffer__free(l->ring);
+                listing_bpf__destroy(l->program);
+                free(l);
+        }
+        return NULL;
+}
+
+/* One walk. */
+static int walk(struct bpf_lister *l, char why[static BPF_LISTER_WHY_MAX]) {
+        struct listing_bpf__bss *state = l->program->bss;
+        int fd = bpf_program__fd(l->program->progs.list);
+
+        memset(&state->cursor, 0, sizeof(state->cursor));
+        l->error = 0;
+        for (unsigned calls = 0; !state->cursor.done; calls++) {
+                LIBBPF_OPTS(bpf_test_run_opts, options);
+                int r = bpf_prog_test_run_opts(fd, &options);
+
+                if (r < 0)
+                        return explain(r, why, "the program could not be run: %s", strerror(-r));
+                r = ring_buffer__consume(l->ring);
+                if (r >= 0)
+                        r = l->error;
+                if (r < 0)
+                        return explain(r, why, "its answer cannot be used: %s", strerror(-r));
+                if (calls >= LISTER_CALLS_MAX)
+                        return explain(-EAGAIN, why, "the walk came to no end");
+        }
+
+        if (state->cursor.absent)
+                return explain(-EPERM, why, "no right to see where the kernel's list is (CAP_SYSLOG)");
+        if (state->cursor.nested)
+                return explain(-EOPNOTSUPP, why, "for want of memory the kernel's list is in pieces");
+        if (state->cursor.lost > 0)
+                return explain(-E2BIG, why, "%u parts of the kernel's list are too long", state->cursor.lost);
+        return 0;
+}
+
+int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
+        int r = -EAGAIN;
+
+        ret->hz = clock_hz();
+        ret->at = clock_usec(CLOCK_REALTIME);
+        l->listing = ret;
+        for (unsigned i = 0; r == -EAGAIN && i < LISTER_TRIES_MAX; i++) {
+                bpf_listing_clear(ret);
+                r = walk(l, why);
+                if (r < 0)
+                        return r;
+                r = bpf_listing_finish(ret);
+        }
+        l->listing = NULL;
+
+        return r < 0 ? explain(r, why, "it changed too often while it was read") : 0;
+}
+
+#else
+
+struct bpf_lister {
+        int unused;
+};
+
+int bpf_lister_open(struct bpf_lister **ret, char why[static BPF_LISTER_WHY_MAX]) {
+        (void) ret;
+        return explain(-EOPNOTSUPP, why, "built without BPF");
+}
+
+struct bpf_lister *bpf_lister_close(struct bpf_lister *l) {
+        (void) l;
+        return NULL;
+}
+
+int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
+        (void) l;
+        (void) ret;
+        return explain(-EOPNOTSUPP, why, "built without BPF");
+}
+
+#endif
