@@ -84,6 +84,11 @@ static const struct setting {
                 "whether to ask connection tracking (yes)",
         },
         {
+                "Bpf", "bpf", BOOLEAN, offsetof(struct config, bpf),
+                0, 1,
+                "whether to ask the kernel by BPF (yes)",
+        },
+        {
                 "Damping", "damping", BOOLEAN, offsetof(struct config, damping),
                 0, 1,
                 "whether to sum up in the journal what flaps (yes)",
@@ -658,6 +663,7 @@ static const struct {
         [SOURCE_OPTIONS] = { "SocketOptions=no", offsetof(struct config, socket_options) },
         [SOURCE_OWNERS] = { "Owners=no", offsetof(struct config, owners) },
         [SOURCE_CONNTRACK] = { "Conntrack=no", offsetof(struct config, conntrack) },
+        [SOURCE_LISTING] = { "Bpf=no", offsetof(struct config, bpf) },
 };
 
 static bool is_off(const struct config *config, enum source source) {

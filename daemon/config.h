@@ -35,6 +35,7 @@ struct config {
         bool socket_options;            /* SocketOptions=: those of other processes' sockets */
         bool owners;                    /* Owners=: which processes have the sockets */
         bool conntrack;                 /* Conntrack=: where a connection came in before DNAT */
+        bool bpf;                       /* Bpf=: instead of the tables, sock_diag and socket options, where it works */
         bool damping;                   /* Damping=, yes: sum up in the journal what goes up and down too often */
         uint64_t history_changes;       /* HistoryChanges=, 20000: that are kept in memory at the most */
         uint64_t history_bytes;         /* HistoryBytes=, 16M: in so much of it */
@@ -54,6 +55,7 @@ struct config {
         .socket_options = true,                                         \
         .owners = true,                                                 \
         .conntrack = true,                                              \
+        .bpf = true,                                                    \
         .damping = true,                                                \
         .history_changes = 20000,                                       \
         .history_bytes = 16 * 1024 * 1024,                              \

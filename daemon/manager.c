@@ -317,7 +317,8 @@ static void report_flapping(struct manager *m, uint64_t now, bool all) {
 
 /* What a first look must have read, so that what it does not show was not there. */
 static bool can_measure(const struct snapshot_head *head) {
-        return head->sources[SOURCE_EPS].result == SOURCE_READ && head->sources[SOURCE_ASSOCS].result == SOURCE_READ;
+        return head->sources[SOURCE_EPS].result == SOURCE_READ &&
+               head->sources[snapshot_associations_source(head)].result == SOURCE_READ;
 }
 
 /* A round of them at the first scan after each SampleInterval. */
@@ -326,7 +327,7 @@ static void make_samples(struct manager *m) {
         uint64_t interval = m->config.sample_interval_usec;
 
         /* What a table that cannot be read had told before is no sample of now. */
-        if (!head->available || head->sources[SOURCE_ASSOCS].result != SOURCE_READ ||
+        if (!head->available || head->sources[snapshot_associations_source(head)].result != SOURCE_READ ||
             head->started_monotonic < m->samples_due)
                 return;
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "bpf-lister.h"
 #include "log.h"
 #include "module.h"
 #include "privilege.h"
@@ -20,12 +21,18 @@ struct answer {
         uint32_t reserved;
 };
 
+/* After a failure to load the BPF program it is tried again: the module sctp may have come, or a setting changed. */
+#define LISTER_RETRY_USEC (60 * USEC_PER_SEC)
+
 struct scanner {
         int fd;
         struct snapshot *previous;
         struct scan_memory *memory;
         struct module_report module;
         uint64_t module_looked;         /* monotonic; 0: not yet */
+        struct bpf_lister *lister;          /* NULL: not loaded, */
+        char lister_why[BPF_LISTER_WHY_MAX];        /* why not; "": it has not been tried yet */
+        uint64_t lister_due;            /* monotonic: when it may be tried */
 };
 
 static int answer(const struct scanner *s, uint64_t serial, int error, const struct snapshot *snapshot) {
@@ -60,6 +67,10 @@ static bool request_sound(const struct scanner_request *q) {
                q->new_only <= 1 && q->wish_statistics <= 1 && memcmp(q->reserved, zero, sizeof(zero)) == 0;
 }
 
+static int list(void *userdata, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
+        return bpf_lister_run(userdata, ret, why);
+}
+
 static int scan(struct scanner *s, const struct scanner_request *q) {
         _cleanup_(snapshot_unref_p) struct snapshot *snapshot = NULL;
         struct scan_options options = {
@@ -70,6 +81,9 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
                 .new_only = q->new_only,
                 .wish = { q->wish_netns, q->wish_id, q->wish_statistics },
                 .off = q->off,
+                .list = s->lister ? list : NULL,
+                .list_userdata = s->lister,
+                .list_why = s->lister_why[0] != '\0' ? s->lister_why : NULL,
         };
         int r;
 
@@ -96,6 +110,17 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
         return 0;
 }
 
+/* Between scans, so that nobody waits for the first one: it takes a second on a slow machine. */
+static void load_lister(struct scanner *s, unsigned off) {
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+        if (s->lister || (off >> SOURCE_LISTING) & 1 || now < s->lister_due || access("/proc/net/sctp", F_OK) < 0)
+                return;
+        s->lister_due = now + LISTER_RETRY_USEC;
+        s->lister_why[0] = '\0';
+        (void) bpf_lister_open(&s->lister, s->lister_why);
+}
+
 static int scanner_main(int fd, struct snapshot *previous) {
         struct scanner s = { .fd = fd, .previous = previous };
         int r;
@@ -113,10 +138,13 @@ static int scanner_main(int fd, struct snapshot *previous) {
                 if (n <= 0)
                         break;
                 r = n == sizeof(q) && request_sound(&q) ? scan(&s, &q) : -EBADMSG;
+                if (r >= 0)
+                        load_lister(&s, q.off);
         }
 
         if (r < 0 && r != -EPIPE)
                 log_error("scanner: %s", strerror(-r));
+        bpf_lister_close(s.lister);
         scan_memory_free(s.memory);
         snapshot_unref(s.previous);
         return r < 0 && r != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -61,7 +61,7 @@ static void carry_path(const struct tables *t, struct association *a, struct pat
         const struct snapshot_head *head = &t->builder->head;
         int before = path_last_state(p), now = path_last_state(path);
 
-        if (!t->anew) {
+        if (!t->anew && !t->listing) {
                 path->detail = p->detail;
                 path->given[1] = p->given[1];
         }
@@ -110,6 +110,16 @@ static void carry_paths(struct tables *t, struct association *a,
         }
 }
 
+/* A listing has told all the rest. */
+static void carry_original(const struct tables *t, struct association *a, const struct association *p) {
+        if (t->anew)
+                return;
+        a->detail.original = p->detail.original;
+        a->detail.original_port = p->detail.original_port;
+        a->detail.original_asked = p->detail.original_asked;
+        a->given[1] |= p->given[1] & DETAIL_BIT(ASSOCIATION_ORIGINAL_PORT);
+}
+
 /* Hands on to the row what earlier scans knew of the same association. */
 static void carry(struct tables *t, struct association *a, const struct snapshot *previous,
                   const struct association *p) {
@@ -125,7 +135,9 @@ static void carry(struct tables *t, struct association *a, const struct snapshot
         a->judged = p->judged;
         a->impaired_since_monotonic = p->impaired_since_monotonic;
         a->given[0] |= p->given[0] & handed_on;
-        if (!t->anew) {
+        if (t->listing)
+                carry_original(t, a, p);
+        else if (!t->anew) {
                 a->detail = p->detail;
                 a->given[1] = p->given[1];
         }
@@ -246,7 +258,8 @@ static int carry_associations(struct tables *t, struct lookup *l, const struct s
                         continue;
                 }
 
-                r = keep_unless_gone(t, l, previous, p, looked);
+                /* A listing misses nothing. */
+                r = t->listing ? 0 : keep_unless_gone(t, l, previous, p, looked);
                 if (r < 0)
                         return r;
         }

@@ -73,30 +73,12 @@ static void end_report(struct detail *d, enum source source, uint64_t start) {
 
 /* sock_diag */
 
-static struct netns_place *place_of(struct detail *d, uint64_t netns) {
-        size_t low = 0, high = netns_list_count(d->namespaces);
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                struct netns_place *place = netns_list_at(d->namespaces, middle);
-
-                if (place->netns == netns)
-                        return place;
-                if (place->netns < netns)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-
-        return NULL;
-}
-
 static void ask_diag(struct detail *d, struct association *a) {
         struct lookup *l = d->lookup;
         struct diag_association found;
 
         if (!l->place || l->place->netns != a->netns)
-                lookup_move(l, place_of(d, a->netns));
+                lookup_move(l, netns_list_find(d->namespaces, a->netns));
         a->detail.diag_asked = 1;
         if (l->place && !l->failed && lookup_built(l, d->builder, a, &found) >= 0)
                 carry_answer(d->builder, a, &found);
@@ -133,7 +115,7 @@ static void ask_diag_all(struct detail *d, uint64_t end) {
         struct builder *b = d->builder;
         bool over = false;
 
-        if (is_off(d, SOURCE_SOCK_DIAG))
+        if (is_off(d, SOURCE_SOCK_DIAG) || d->listed)
                 return;
         for (size_t i = 0; i < b->n_associations; i++)
                 if (is_wished(d, b->associations + i))
@@ -334,18 +316,19 @@ static int ask_options_all(struct detail *d, uint64_t end) {
         size_t n;
         int r;
 
-        if (is_off(d, SOURCE_OPTIONS))
+        if (is_off(d, SOURCE_OPTIONS) || (d->listed && !d->strays && !d->options->wish.statistics))
                 return 0;
         begin_report(d, SOURCE_OPTIONS);
         r = list_rows(d, &rows, &n);
         if (r < 0)
                 return r;
 
-        ask_options_wished(d, rows, n);
         ask_statistics(d);
-        if (report->result != SOURCE_FAILED)
+        if (!d->listed)
+                ask_options_wished(d, rows, n);
+        if (report->result != SOURCE_FAILED && !d->listed)
                 ask_options_from(d, rows, n, 0, true, end);
-        if (report->result != SOURCE_FAILED && !d->options->new_only && report->waiting == 0)
+        if (report->result != SOURCE_FAILED && !d->listed && !d->options->new_only && report->waiting == 0)
                 ask_options_from(d, rows, n, first_socket(d, rows, n), false, end);
 
         end_report(d, SOURCE_OPTIONS, start);
@@ -407,7 +390,7 @@ static const struct netns_place *place_of_process(struct detail *d, pid_t pid) {
         bool all;
 
         snprintf(text, sizeof(text), "pid:%d", (int) pid);
-        return netns_resolve(text, &all, &netns) < 0 ? NULL : place_of(d, netns);
+        return netns_resolve(text, &all, &netns) < 0 ? NULL : netns_list_find(d->namespaces, netns);
 }
 
 static int add_stray(struct detail *d, const struct owner *stray) {

@@ -25,6 +25,7 @@ struct detail {
         struct lookup *lookup;
         struct turns *turns;
         bool strays;                    /* there are SCTP sockets that no table shows */
+        bool listed;                    /* a listing has told what sock_diag and the socket options tell */
 };
 
 /* Asks, and fills in owners, details, impairments and the sources' reports. -ENOMEM; -E2BIG. */

@@ -940,6 +940,12 @@ struct netns_place *netns_list_at(struct netns_list *l, size_t index) {
         return &l->entries[index]->place;
 }
 
+struct netns_place *netns_list_find(struct netns_list *l, uint64_t netns) {
+        struct entry *e = find(l, netns);
+
+        return e ? &e->place : NULL;
+}
+
 const pid_t *netns_list_new_pids(const struct netns_list *l, size_t *ret_n) {
         *ret_n = l->n_new_pids;
         return l->new_pids;

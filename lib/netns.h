@@ -61,6 +61,8 @@ int netns_list_update(struct netns_list *l, bool thorough);
 size_t netns_list_count(const struct netns_list *l);
 /* In the order of their numbers. Valid until the next update. */
 struct netns_place *netns_list_at(struct netns_list *l, size_t index);
+/* NULL: there is none of that number. */
+struct netns_place *netns_list_find(struct netns_list *l, uint64_t netns);
 /* Processes that the last update saw for the first time. */
 const pid_t *netns_list_new_pids(const struct netns_list *l, size_t *ret_n);
 

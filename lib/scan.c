@@ -60,10 +60,13 @@ struct scan {
         bool shifted;
         bool strays;                    /* there are more SCTP sockets than the tables show */
         bool settled;                   /* as many sockets as at the last look */
+        struct bpf_listing listing;
+        bool listed;                    /* by `listing`, not by the tables */
 };
 
 static void scan_done(struct scan *s) {
         builder_done(&s->b);
+        bpf_listing_done(&s->listing);
         lookup_done(&s->lookup);
 }
 
@@ -180,6 +183,8 @@ static int scan_directory(struct scan *s, int directory, const struct netns_plac
                 .shifted = s->shifted,
                 .may_end = place && !place->own,
                 .anew = options->memory && !options->memory->used,
+                /* A namespace whose number may not be read has none in the listing. */
+                .listing = s->listed && n->netns < NETNS_UNNAMED_MIN ? &s->listing : NULL,
                 .reads_max = options->root ? 1 : options->previous ? TABLES_READS_MAX : TABLES_READS_FIRST_MAX,
         };
         unsigned read;
@@ -241,6 +246,8 @@ static bool is_empty(struct scan *s, struct netns_place *place) {
         uint32_t sockets = 0;
         int r;
 
+        if (s->listed && bpf_listing_next_netns(&s->listing, place->netns - 1) == place->netns)
+                return false;
         if (place->was_empty && !place->own && s->settled &&
             (place->netns + s->options->serial) % SCAN_EMPTY_TURNS != 0)
                 return true;
@@ -338,6 +345,80 @@ static int scan_place(struct scan *s, struct netns_place *place) {
         return 0;
 }
 
+/* One that no process is in and that is mounted nowhere: its sockets keep it. */
+static int scan_hidden(struct scan *s, uint64_t netns) {
+        struct netns n = { .netns = netns, .has_sctp = 1 }, *added;
+        _cleanup_(tables_done) struct tables t = {
+                .builder = &s->b,
+                .netns = netns,
+                .anew = !s->options->memory->used,
+                .listing = &s->listing,
+        };
+        unsigned read;
+        int r;
+
+        r = tables_take_listed(&t, &read);
+        if (r >= 0)
+                r = carry_namespace(&t, &s->lookup, s->options->previous, read);
+        if (r >= 0)
+                r = add_unlisted(&s->b, t.first_endpoint, t.first_association);
+        if (r >= 0)
+                r = builder_add_netns(&s->b, &added);
+        if (r < 0)
+                return r;
+
+        count_rows(&t, &n);
+        *added = n;
+        s->b.head.sources[SOURCE_NAMESPACES].rows++;
+        return 0;
+}
+
+/* Those of the listing that are in no namespace that was looked into. */
+static int scan_hidden_ones(struct scan *s) {
+        struct netns_list *list = s->options->memory->namespaces;
+        uint64_t netns = 0;
+        int r = 0;
+
+        while (r >= 0 && (netns = bpf_listing_next_netns(&s->listing, netns)) != 0)
+                if (!netns_list_find(list, netns))
+                        r = scan_hidden(s, netns);
+
+        return r;
+}
+
+/* One walk instead of the tables, if it can be made. */
+static void list_associations(struct scan *s) {
+        const struct scan_options *options = s->options;
+        struct source_report *report = s->b.head.sources + SOURCE_LISTING;
+        uint64_t start = clock_usec(CLOCK_MONOTONIC);
+        char why[BPF_LISTER_WHY_MAX] = "";
+        int r;
+
+        if ((options->off >> SOURCE_LISTING) & 1)
+                return;
+        if (!options->list) {
+                if (options->list_why) {
+                        report->result = SOURCE_FAILED;
+                        snprintf(report->text, sizeof(report->text), "%s", options->list_why);
+                }
+                return;
+        }
+        r = options->list(options->list_userdata, &s->listing, why);
+        report->duration_usec = clock_usec(CLOCK_MONOTONIC) - start;
+        report->last_run = s->b.head.started_realtime;
+        if (r < 0) {
+                report->result = SOURCE_FAILED;
+                report->error = -r;
+                snprintf(report->text, sizeof(report->text), "%s", why);
+                return;
+        }
+
+        s->listed = true;
+        report->result = SOURCE_READ;
+        report->rows = (uint32_t) s->listing.n_places;
+        s->b.head.sources[SOURCE_SOCK_DIAG].text[0] = '\0';
+}
+
 static int scan_namespaces(struct scan *s) {
         struct netns_list *list = s->options->memory->namespaces;
         struct source_report *report = s->b.head.sources + SOURCE_NAMESPACES;
@@ -358,12 +439,18 @@ static int scan_namespaces(struct scan *s) {
         if (r == -E2BIG)
                 snprintf(report->text, sizeof(report->text), "only the first %u are watched", NETNS_LIST_MAX);
 
+        list_associations(s);
         for (size_t i = 0; i < netns_list_count(list); i++) {
                 struct netns_place *place = netns_list_at(list, i);
 
                 if (own_only && !place->own)
                         continue;
                 r = scan_place(s, place);
+                if (r < 0)
+                        return r;
+        }
+        if (s->listed && !own_only) {
+                r = scan_hidden_ones(s);
                 if (r < 0)
                         return r;
         }
@@ -409,6 +496,7 @@ static int ask_details(struct scan *s) {
                 .lookup = &s->lookup,
                 .turns = &options->memory->turns,
                 .strays = s->strays,
+                .listed = s->listed,
         };
         int r;
 

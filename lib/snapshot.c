@@ -25,6 +25,7 @@ static const char *const source_names[_SOURCE_MAX] = {
         [SOURCE_OPTIONS] = "socket_options",
         [SOURCE_OWNERS] = "owners",
         [SOURCE_CONNTRACK] = "conntrack",
+        [SOURCE_LISTING] = "bpf_listing",
 };
 
 const char *source_name(enum source source) {

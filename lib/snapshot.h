@@ -201,6 +201,7 @@ enum source {
         SOURCE_OPTIONS,
         SOURCE_OWNERS,
         SOURCE_CONNTRACK,
+        SOURCE_LISTING,                 /* instead of assocs, remaddr, sock_diag and socket_options: lib/bpf-lister.h */
         _SOURCE_MAX,
 };
 
@@ -222,7 +223,8 @@ struct source_report {
         char text[128];                 /* why skipped or failed, or what is missing without it */
 };
 
-/* "namespaces", "eps", "assocs", "remaddr", "snmp", "sock_diag", "socket_options", "owners", "conntrack" */
+/* "namespaces", "eps", "assocs", "remaddr", "snmp", "sock_diag", "socket_options", "owners", "conntrack",
+ * "bpf_listing" */
 const char *source_name(enum source source);
 const char *source_result_name(int result);
 
@@ -259,6 +261,11 @@ struct snapshot_head {
         uint32_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints, n_namespaces,
                  n_processes, n_owners, reserved;
 };
+
+/* What told the associations: SOURCE_LISTING where it was read, else SOURCE_ASSOCS. */
+static inline enum source snapshot_associations_source(const struct snapshot_head *head) {
+        return head->sources[SOURCE_LISTING].result == SOURCE_READ ? SOURCE_LISTING : SOURCE_ASSOCS;
+}
 
 /* A snapshot held by any number of owners, in any threads. */
 struct snapshot;

@@ -315,6 +315,17 @@ static int read_associations(struct tables *t, unsigned *read) {
         return drop_promoted(t);
 }
 
+static int take_listed(struct tables *t, unsigned *read) {
+        int r;
+
+        r = bpf_listing_build(t->listing, t->netns, t->builder);
+        if (r < 0)
+                return r;
+
+        *read |= 1u << SOURCE_ASSOCS | 1u << SOURCE_REMADDR;
+        return index_by_id(t);
+}
+
 static bool has_peer(const struct builder *b, const struct association *a, const struct address *peer) {
         for (uint32_t i = 0; i < a->paths.count; i++)
                 if (address_equal(&b->paths[a->paths.first + i].address, peer))
@@ -392,6 +403,13 @@ static void withdraw(struct tables *t, const struct share *share, size_t n_count
                 forget_since(b, share, i);
 }
 
+int tables_take_listed(struct tables *t, unsigned *ret_read) {
+        *ret_read = 1u << SOURCE_EPS;
+        t->first_endpoint = t->builder->n_endpoints;
+        t->first_association = t->builder->n_associations;
+        return take_listed(t, ret_read);
+}
+
 int tables_read(struct tables *t, unsigned *ret_read) {
         size_t n_counters = t->builder->n_counters;
         unsigned read = 0;
@@ -404,7 +422,7 @@ int tables_read(struct tables *t, unsigned *ret_read) {
 
         r = read_source(t, SOURCE_EPS, &read, read_eps);
         if (r >= 0)
-                r = read_associations(t, &read);
+                r = t->listing ? take_listed(t, &read) : read_associations(t, &read);
         /* After the tables, so that it has counted whatever they have shown: lib/tally.h. */
         if (r >= 0)
                 r = read_source(t, SOURCE_SNMP, &read, read_snmp);

@@ -98,7 +98,7 @@ static void test_all(void **state) {
 
         put_text(r, "c", "\xef\xbb\xbf# a comment\r\n\r\n[Monitor]\r\n  Interval = 1min 30s ; why\r\nScanWait=20ms\r\n"
                  "\tScanTimeout=5\r\n; no\r\nCpuShare=7%\r\nLoadModule=No\r\nNamespaces=own\r\nSockDiag=off\r\n"
-                 "SocketOptions=false\r\nOwners=0\r\nConntrack=no\nDamping=no\n"
+                 "SocketOptions=false\r\nOwners=0\r\nConntrack=no\nBpf=no\nDamping=no\n"
                  "HistoryChanges=7\nHistoryBytes=512K\nSampleInterval=1min\nSampleBytes=0");
         c = expect_good(r);
         assert_int_equal(c.interval_usec, 90 * USEC_PER_SEC);
@@ -113,7 +113,7 @@ static void test_all(void **state) {
         assert_int_equal(c.sample_bytes, 0);
         assert_null(c.aliases);
         assert_int_equal(config_off(&c), 1u << SOURCE_NAMESPACES | 1u << SOURCE_SOCK_DIAG | 1u << SOURCE_OPTIONS |
-                                         1u << SOURCE_OWNERS | 1u << SOURCE_CONNTRACK);
+                                         1u << SOURCE_OWNERS | 1u << SOURCE_CONNTRACK | 1u << SOURCE_LISTING);
 }
 
 /* Each setting switches off its own source, and is told as it is written; options need owners. */
@@ -128,6 +128,7 @@ static void test_switches(void **state) {
                 { "SocketOptions", "no", "SocketOptions=no", SOURCE_OPTIONS, 1u << SOURCE_OPTIONS },
                 { "Owners", "no", "Owners=no", SOURCE_OWNERS, 1u << SOURCE_OWNERS | 1u << SOURCE_OPTIONS },
                 { "Conntrack", "no", "Conntrack=no", SOURCE_CONNTRACK, 1u << SOURCE_CONNTRACK },
+                { "Bpf", "no", "Bpf=no", SOURCE_LISTING, 1u << SOURCE_LISTING },
         };
         char message[CONFIG_MESSAGE_MAX];
 
@@ -173,7 +174,7 @@ static void test_values(void **state) {
                 {
                         "Intervall=1s",
                         "there is no setting Intervall: only Interval, ScanWait, ScanTimeout, CpuShare, LoadModule, "
-                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack, Damping, HistoryChanges, "
+                        "Namespaces, SockDiag, SocketOptions, Owners, Conntrack, Bpf, Damping, HistoryChanges, "
                         "HistoryBytes, SampleInterval, SampleBytes",
                         -EINVAL,
                 },
@@ -298,7 +299,7 @@ static void test_options(void **state) {
                 assert_int_equal(config_set(&c, name, "nonsense", message), -EINVAL);
                 n++;
         }
-        assert_int_equal(n, 15);
+        assert_int_equal(n, 16);
 }
 
 /* An association with one path. */
