@@ -1,5 +1,5 @@
 """A test that takes `machine` gets a fresh one, once with each kernel; one that is long and has a mark for it, with that
-kernel only, unless SCTPMON_EVERY_KERNEL is set."""
+kernel only, unless SCTPMON_EVERY_KERNEL is set. With SCTPMON_NO_BPF the kernel's tables are read in all of them."""
 
 import os
 from pathlib import Path
@@ -33,6 +33,8 @@ def machine(request, kernel):
     bare = options.pop("bare", False)
     tree = None if bare else request.config.getoption("tree")
     with start(kernel, tree=tree, **options) as machine:
+        if tree and "SCTPMON_NO_BPF" in os.environ:
+            machine.put("/etc/sctpmond.conf.d/00-no-bpf.conf", "[Monitor]\nBpf=no\n")
         yield machine
 
 

@@ -1,5 +1,6 @@
 """The guest's root: the host's own release, so that what is built here runs there."""
 
+import ctypes.util
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,9 @@ PACKAGES = [
     "libjansson4", "libmnl0", "libsystemd0", "libkmod2", "libinih1", "libncursesw6", "libcap2", "libsctp1",
     "libasan8", "libubsan1",
 ]
+# What a build with BPF links: it is there where that was built.
+if ctypes.util.find_library("bpf") == "libbpf.so.1":
+    PACKAGES.append("libbpf1")
 
 # What runs containers, in a root of its own: it is twice as large.
 DOCKER_PACKAGES = ["docker.io", "iptables", "conntrack", "containernetworking-plugins"]

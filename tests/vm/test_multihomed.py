@@ -3,8 +3,10 @@ and comes back."""
 
 import re
 
+import pytest
+
 import inside
-from seen import by_ports, eventually, listed, row_is
+from seen import by_ports, eventually, listed, row_is, source
 
 IN_PEER = "ip netns exec peer"
 # Of sctpi_peer_capable (net/sctp/socket.c), from the lowest bit. One has no name: it has meant two things.
@@ -234,8 +236,9 @@ def comparable(said):
     }
 
 
-def test_every_source_says_what_the_owner_is_told(machine):
-    machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nInterval=200ms\nCpuShare=100%\n")
+@pytest.mark.parametrize("bpf", ["yes", "no"])
+def test_every_source_says_what_the_owner_is_told(machine, bpf):
+    machine.put("/etc/sctpmond.conf.d/20-test.conf", f"[Monitor]\nInterval=200ms\nCpuShare=100%\nBpf={bpf}\n")
     machine.run("systemctl start sctpmond && /usr/local/lib/lab/two-namespaces")
     hz = round(1 / float(machine.run("python3 -c 'import time; print(time.clock_getres(6))'").stdout))
     ends = connect(machine, PAIRS)
@@ -248,6 +251,7 @@ def test_every_source_says_what_the_owner_is_told(machine):
         and all({"socketOptionsAt", "sockDiagAt", "owners"} <= row.keys() for row in rows),
     )
     assert eventually(lambda: differences(machine, ends, hz), lambda found: found == []) == []
+    assert source(machine, "bpf_listing")["result"] == ("read" if bpf == "yes" else "skipped")
     for ports, row in by_ports(listed(machine, "assocs")).items():
         assert len(row["paths"]) == 2 and row_is(row, impaired=False, impairedReasons=None), ports
 

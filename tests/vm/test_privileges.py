@@ -113,9 +113,9 @@ def wait_for_looks(machine, count=3):
     eventually(lambda: (listed(machine, "eps"), status(machine)["scan"]["serial"])[1], lambda now: now >= serial + count)
 
 
-def restart(machine, unit="", settings=""):
+def restart(machine, unit="", settings="", bpf="no"):
     machine.put("/etc/systemd/system/sctpmond.service.d/20-test.conf", f"[Service]\n{unit}")
-    machine.put("/etc/sctpmond.conf.d/20-test.conf", f"[Monitor]\nInterval=200ms\nCpuShare=100%\n{settings}")
+    machine.put("/etc/sctpmond.conf.d/20-test.conf", f"[Monitor]\nInterval=200ms\nCpuShare=100%\nBpf={bpf}\n{settings}")
     machine.run("systemctl daemon-reload && systemctl restart sctpmond")
 
 
