@@ -282,6 +282,7 @@ def with_garbage(name, table):
 
 def test_garbage_in_the_tables(machine):
     """Good rows are served and the others told of, by the daemon and without it."""
+    machine.put("/etc/sctpmond.conf.d/20-tables.conf", "[Monitor]\nBpf=no\n")
     netns = start_daemon(machine)
     server(machine, "ncat", "127.0.0.1", 5000)
     server(machine, "ncat", "127.0.0.1", 5001)
