@@ -20,7 +20,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* After so many records a call ends with the bucket. */
 #define RECORDS 2048
 
-extern const void sctp_globals __ksym;
+extern const void sctp_globals __ksym __weak;
 
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -261,14 +261,12 @@ static long step(void *map, const void *key, void *value, void *context) {
 /* Whether there is a table to walk through. */
 static __always_inline bool open_table(void) {
         const struct sctp_globals *globals = (const void *) &sctp_globals;
-        struct bucket_table *table;
+        struct bucket_table *table = globals ? BPF_CORE_READ(globals, transport_hashtable.ht.tbl) : NULL;
 
-        if (!globals) {
-                cursor.absent = 1;
-                return false;
-        }
-        if (cursor.table == 0) {
-                cursor.table = (__u64) BPF_CORE_READ(globals, transport_hashtable.ht.tbl);
+        cursor.absent = !table;
+        /* Between calls it may have been replaced, and be gone: all of the new one is walked. */
+        if ((__u64) table != cursor.table && (__u64) BPF_CORE_READ(table, future_tbl) != cursor.table) {
+                cursor.table = (__u64) table;
                 cursor.bucket = 0;
         }
         table = (void *) cursor.table;
@@ -276,7 +274,7 @@ static __always_inline bool open_table(void) {
                 cursor.buckets = BPF_CORE_READ(table, size);
         cursor.nested = BPF_CORE_READ(table, nest);
 
-        return cursor.table != 0 && cursor.nested == 0;
+        return !cursor.absent && cursor.nested == 0;
 }
 
 SEC("raw_tp")

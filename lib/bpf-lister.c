@@ -69,8 +69,6 @@ int bpf_lister_open(struct bpf_lister **ret, char why[static BPF_LISTER_WHY_MAX]
         r = listing_bpf__load(l->program);
         if (r == -EPERM || r == -EACCES)
                 return explain(r, why, "no right to load it (CAP_SYS_ADMIN)");
-        if (r == -ESRCH)
-                return explain(r, why, "no right to see where the kernel's list is, or it is elsewhere (CAP_SYSLOG)");
         if (r < 0)
                 return explain(r, why, "this kernel refuses the program: %s", strerror(-r));
         l->ring = ring_buffer__new(bpf_map__fd(l->program->maps.records), on_record, l, NULL);
