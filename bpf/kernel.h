@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #pragma once
 
+#include <stdbool.h>
+
 /* The kernel's structures as far as the programs here read them. Where a member stands is found out when a program is
  * loaded (CO-RE), so that only names and types count here; the rest of each structure is left out. */
 
@@ -17,15 +19,13 @@ typedef __u32 __be32;
 typedef __u64 __be64;
 typedef __u16 __sum16;
 typedef __u32 __wsum;
-typedef _Bool bool;
-#define true 1
-#define false 0
 
 /* Named by the header of libbpf's helpers alone. */
 enum bpf_map_type {
         BPF_MAP_TYPE_HASH = 1,
         BPF_MAP_TYPE_ARRAY = 2,
         BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+        BPF_MAP_TYPE_LRU_HASH = 9,
         BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_ANY = 0 };
@@ -33,6 +33,16 @@ enum { BPF_ANY = 0 };
 #define AF_INET 2
 #define AF_INET6 10
 #define SPP_HB_ENABLE 1
+#define PF_KTHREAD 0x00200000
+
+/* What a probe finds in the registers, by the names that the header of libbpf's tracing uses beside a vmlinux.h. */
+#define __VMLINUX_H__
+struct pt_regs {
+        unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+struct user_pt_regs {
+        __u64 regs[31], sp, pc, pstate;
+};
 
 /* What union sctp_addr is in all kernels: a sockaddr_in or sockaddr_in6. */
 struct socket_address {
@@ -66,6 +76,11 @@ struct hlist_node {
 struct timer_list {
         struct hlist_node entry;
         unsigned long expires;
+};
+
+struct task_struct {
+        void *stack;
+        unsigned int flags;
 };
 
 /* The transport table: include/linux/rhashtable-types.h */
@@ -154,6 +169,49 @@ union sctp_addr {};
 enum sctp_state { SCTP_STATE_CLOSED };
 enum sctp_socket_type { SCTP_SOCKET_UDP };
 
+/* Their values are not the same in all kernels. */
+enum sctp_event_type {
+        SCTP_EVENT_T_CHUNK = 1,
+        SCTP_EVENT_T_TIMEOUT,
+        SCTP_EVENT_T_OTHER,
+        SCTP_EVENT_T_PRIMITIVE,
+};
+
+enum sctp_event_timeout {
+        SCTP_EVENT_TIMEOUT_T1_COOKIE = 1,
+        SCTP_EVENT_TIMEOUT_T1_INIT,
+        SCTP_EVENT_TIMEOUT_T2_SHUTDOWN,
+        SCTP_EVENT_TIMEOUT_T3_RTX,
+        SCTP_EVENT_TIMEOUT_T4_RTO,
+        SCTP_EVENT_TIMEOUT_T5_SHUTDOWN_GUARD,
+        SCTP_EVENT_TIMEOUT_HEARTBEAT,
+        SCTP_EVENT_TIMEOUT_RECONF,
+        SCTP_EVENT_TIMEOUT_PROBE,
+        SCTP_EVENT_TIMEOUT_SACK,
+        SCTP_EVENT_TIMEOUT_AUTOCLOSE,
+};
+
+enum sctp_event_other {
+        SCTP_EVENT_NO_PENDING_TSN,
+        SCTP_EVENT_ICMP_PROTO_UNREACH,
+};
+
+enum sctp_event_primitive {
+        SCTP_PRIMITIVE_ASSOCIATE,
+        SCTP_PRIMITIVE_SHUTDOWN,
+        SCTP_PRIMITIVE_ABORT,
+        SCTP_PRIMITIVE_SEND,
+        SCTP_PRIMITIVE_REQUESTHEARTBEAT,
+        SCTP_PRIMITIVE_ASCONF,
+        SCTP_PRIMITIVE_RECONF,
+};
+
+enum sctp_transport_cmd {
+        SCTP_TRANSPORT_UP,
+        SCTP_TRANSPORT_DOWN,
+        SCTP_TRANSPORT_PF,
+};
+
 struct sctp_sock {
         enum sctp_socket_type type;
 };
@@ -193,6 +251,13 @@ struct sctp_cookie {
         __u32 my_vtag, peer_vtag;
 };
 
+struct sctp_chunkhdr;
+
+struct sctp_chunk {
+        struct sctp_chunkhdr *chunk_hdr;
+        union sctp_addr source, dest;
+};
+
 struct sctp_tsnmap {
         unsigned long *tsn_map;
         __u32 base_tsn, cumulative_tsn_ack_point, max_tsn_seen;
@@ -225,12 +290,14 @@ struct sctp_transport {
 
 struct sctp_association {
         struct sctp_ep_common base;
+        struct list_head asocs;
         int assoc_id;
         struct sctp_endpoint *ep;
         struct sctp_cookie c;
         struct {
                 struct list_head transport_addr_list;
                 __u32 rwnd;
+                __u16 transport_count;
                 __u16 port;
                 struct sctp_transport *primary_path;
                 struct sctp_tsnmap tsn_map;
@@ -240,14 +307,16 @@ struct sctp_association {
         } peer;
         enum sctp_state state;
         int overall_error_count, max_burst, max_retrans;
-        __u16 init_retries, unack_data;
+        __u16 max_init_attempts, init_retries, unack_data;
         unsigned long hbinterval;
-        int shutdown_retries;
+        unsigned long timeouts[1];
+        int shutdown_retries, init_err_counter;
         __u32 rtx_data_chunks, a_rwnd, frag_point;
         int sndbuf_used;
         atomic_t rmem_alloc;
         struct sctp_stream stream;
         struct sctp_outq outqueue;
+        __u8 temp : 1;
         struct sctp_priv_assoc_stats stats;
 };
 

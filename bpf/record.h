@@ -12,6 +12,7 @@ enum record_kind {
         RECORD_LOCAL,                   /* struct record_local, of the association before it */
         RECORD_PATH,                    /* struct record_path, of the association before it */
         RECORD_SEEN,                    /* struct record_seen */
+        RECORD_EVENT,                   /* struct record_event */
 };
 
 /* The first member of each. */
@@ -81,4 +82,47 @@ struct record_association {
         __u64 sacks_sent, sacks_received, packets_sent, packets_received, chunks_retransmitted, tsns_out_of_order,
               duplicate_chunks, gap_acks, unordered_sent, unordered_received, ordered_sent, ordered_received,
               control_sent, control_received;
+};
+
+enum event_kind {
+        EVENT_STATE = 1,                /* a step from one state to another; the first is from closed */
+        EVENT_END,                      /* the association is freed */
+        EVENT_RESTART,                  /* RFC 9260, 5.2.4, action A: other tags, the same association */
+        EVENT_PATH_STATE,
+        EVENT_PATH_ADDED,
+        EVENT_PATH_REMOVED,
+        EVENT_PRIMARY,
+        EVENT_STEP,                     /* one call of the state machine, whatever it did */
+};
+
+struct record_trigger {
+        __u8 kind;                      /* enum trigger_kind of lib/trigger.h */
+        __u8 number;                    /* the chunk's type, enum timer, enum primitive of the same; 255: not known */
+        __u8 has_error_cause;
+        __u8 reserved;
+        __u16 error_cause;              /* the first of a received ABORT or ERROR chunk, or of the owner's ABORT */
+        __u16 reserved2;
+        __u32 tries, tries_max;         /* of timers: errors so far, and how many are endured; of autoclose tries_max is
+                                         * the time of idleness in jiffies */
+        __u32 pid;                      /* the process that asked for it; 0: none did */
+        char comm[16];
+};
+
+#define EVENT_ADDRESSES_MAX 4
+
+struct record_event {
+        struct record_head head;
+        __u64 at;                       /* when the state machine was entered, or outside of it of the call itself */
+        __u32 event;                    /* enum event_kind */
+        __u32 old_state, new_state;     /* of the association: enum sctp_state */
+        __u32 path_old_state, path_new_state;           /* enum sctp_spinfo_state */
+        struct record_address path;     /* EVENT_PRIMARY: the new one; EVENT_STEP: where the chunk came from, or the
+                                         * timer's path; a family of 0: none */
+        struct record_address old_primary;
+        __u32 old_local_tag, old_peer_tag;              /* EVENT_RESTART: before */
+        struct record_trigger trigger;
+        struct record_association association;          /* as it was then */
+        __u32 n_local, n_paths;         /* as many as there are; the first follow */
+        struct record_address local[EVENT_ADDRESSES_MAX];
+        struct record_path paths[EVENT_ADDRESSES_MAX];
 };
