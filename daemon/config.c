@@ -663,6 +663,7 @@ static const struct {
         [SOURCE_OPTIONS] = { "SocketOptions=no", offsetof(struct config, socket_options) },
         [SOURCE_OWNERS] = { "Owners=no", offsetof(struct config, owners) },
         [SOURCE_CONNTRACK] = { "Conntrack=no", offsetof(struct config, conntrack) },
+        [SOURCE_EVENTS] = { "Bpf=no", offsetof(struct config, bpf) },
         [SOURCE_LISTING] = { "Bpf=no", offsetof(struct config, bpf) },
 };
 

@@ -234,6 +234,14 @@ static void report_availability(const struct manager *m,
                 log_warning("cannot tell the journal that SCTP is %savailable", after->available ? "" : "not ");
 }
 
+static void report_losses(const struct snapshot_head *before, const struct snapshot_head *after) {
+        uint64_t lost = before && before->events_on ? before->events_lost : 0;
+
+        if (after->events_on && after->events_lost > lost)
+                log_warning("the kernel had no room for %" PRIu64 " events: what they would have told is told by looks",
+                            after->events_lost - lost);
+}
+
 static void report_complaints(const struct snapshot *before, const struct snapshot *after) {
         const struct complaint *c = snapshot_complaints(after);
 
@@ -348,6 +356,7 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
 
         report_availability(m, before ? snapshot_head(before) : NULL, snapshot_head(s));
         report_complaints(before, s);
+        report_losses(before ? snapshot_head(before) : NULL, snapshot_head(s));
 
         /* Without SCTP nothing can be said of what was there: what was reported last stays the measure. Where
          * it was never there, what there is when it appears is new. */
@@ -358,7 +367,8 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
                         measure = before;
 
                 if (measure) {
-                        r = changes_find(measure, s, monitor_wants_updates(&m->monitors), m->tally, tell_one, &w);
+                        r = changes_find(measure, s, monitor_wants_updates(&m->monitors), m->tally, m->told,
+                                         tell_one, &w);
                         if (r < 0)
                                 return r;
                         monitor_finish_look(&m->monitors, s);
@@ -372,12 +382,27 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
         }
 
         m->current = steal_ptr(s);
+        m->history_at_look = history_end(m->history);
         snapshot_unref(before);
         make_samples(m);
         hold_limit(&m->holds, m->current);
         report_flapping(m, w.now, !m->config.damping);
         notify_status(m);
         return 0;
+}
+
+/* What happened since the last look, as the kernel told it. Before the first look all of it is part of what there is. */
+static int manager_tell_news(struct manager *m, struct snapshot *news) {
+        struct walk w = { .manager = m, .now = snapshot_head(news)->started_monotonic };
+        bool left;
+        int r;
+
+        if (!m->reported)
+                return 0;
+        r = changes_tell(news, m->told, &left, tell_one, &w);
+        if (r >= 0 && left && m->asked == 0)
+                r = ask(m);
+        return r;
 }
 
 static bool is_served(const struct wait *w, const struct snapshot_head *head) {
@@ -421,7 +446,14 @@ static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *us
         r = scanner_receive(fd, &serial, &error, &s);
         if (r == -EAGAIN || r == -EINTR)
                 return 0;
-        if (r < 0 || serial != m->serial) {
+        if (r >= 0 && serial == 0 && s && snapshot_head(s)->news) {
+                r = manager_tell_news(m, s);
+                if (r < 0)
+                        log_error("news of the kernel are left to the next scan: %s", strerror(-r));
+                snapshot_unref(s);
+                return 0;
+        }
+        if (r < 0 || serial != m->serial || (s && snapshot_head(s)->news)) {
                 snapshot_unref(s);
                 log_error("the scanner is gone: %s", strerror(r < 0 ? -r : EBADMSG));
                 return sd_event_exit(m->event, -EPIPE);
@@ -524,6 +556,7 @@ static void manager_done(struct manager *m) {
         journal_free(m->journal);
         damper_free(m->damper);
         tally_free(m->tally);
+        told_free(m->told);
         history_free(m->history);
         samples_free(m->samples);
         config_done(&m->config);
@@ -575,6 +608,8 @@ int manager_run(const struct manager_start *start) {
                 r = damper_new(&m.damper);
         if (r >= 0)
                 r = tally_new(&m.tally);
+        if (r >= 0)
+                r = told_new(&m.told);
         if (r >= 0)
                 r = history_new(m.started, &m.history);
         if (r >= 0)

@@ -15,6 +15,7 @@
 #include "server.h"
 #include "snapshot.h"
 #include "tally.h"
+#include "told.h"
 
 /* The server process: it asks the scanner for snapshots, finds what changed, and serves both. */
 
@@ -28,6 +29,7 @@ struct manager {
         struct journal *journal;
         struct damper *damper;
         struct tally *tally;                    /* what the counters have told up to `reported` */
+        struct told *told;                      /* what news have told since then */
         struct history *history;
         struct samples *samples;
         uint64_t samples_due;                   /* monotonic: the next round of them */
@@ -44,6 +46,7 @@ struct manager {
         uint64_t full_cpu_usec, cheap_cpu_usec; /* of the last full one; the part of the last one that was not dear */
 
         struct snapshot *current;               /* the newest; NULL before the first */
+        uint64_t history_at_look;               /* number of the first change that is newer than `current` */
         struct snapshot *reported;              /* up to which changes were found; at first the last daemon's */
         struct wait_list waits;
         struct hold_list holds;

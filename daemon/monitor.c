@@ -103,7 +103,7 @@ static void begin_present(struct monitor *m) {
         m->reading = (struct reading) {
                 .filter = &m->options.filter,
                 .until = UINT64_MAX,
-                .number = history_end(m->manager->history),
+                .number = m->manager->history_at_look,
                 .end = UINT64_MAX,
         };
         hold_add(&m->manager->holds, &m->hold, m->manager->current, evict);
@@ -145,7 +145,7 @@ static int go_live(struct monitor *m) {
 
         /* The history has no figures. */
         if (m->options.updates && m->options.present && m->hold.snapshot != m->manager->current)
-                r = changes_find(m->hold.snapshot, m->manager->current, true, NULL, tell_again, m);
+                r = changes_find(m->hold.snapshot, m->manager->current, true, NULL, NULL, tell_again, m);
         m->phase = LIVE;
         hold_remove(&m->manager->holds, &m->hold);
         return r;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "bpf-events.h"
 #include "bpf-lister.h"
 #include "log.h"
 #include "module.h"
@@ -22,7 +24,9 @@ struct answer {
 };
 
 /* After a failure to load the BPF program it is tried again: the module sctp may have come, or a setting changed. */
-#define LISTER_RETRY_USEC (60 * USEC_PER_SEC)
+#define BPF_RETRY_USEC (60 * USEC_PER_SEC)
+/* What happens within so long of each other goes to the server at once. */
+#define NEWS_BATCH_MSEC 10
 
 struct scanner {
         int fd;
@@ -32,7 +36,10 @@ struct scanner {
         uint64_t module_looked;         /* monotonic; 0: not yet */
         struct bpf_lister *lister;          /* NULL: not loaded, */
         char lister_why[BPF_LISTER_WHY_MAX];        /* why not; "": it has not been tried yet */
-        uint64_t lister_due;            /* monotonic: when it may be tried */
+        struct bpf_events *events;      /* likewise */
+        char events_why[BPF_EVENTS_WHY_MAX];
+        uint64_t bpf_due;               /* monotonic: when those that are not loaded may be tried again */
+        bool own_only;                  /* what happens in other network namespaces is nobody's news */
 };
 
 static int answer(const struct scanner *s, uint64_t serial, int error, const struct snapshot *snapshot) {
@@ -67,6 +74,26 @@ static bool request_sound(const struct scanner_request *q) {
                q->new_only <= 1 && q->wish_statistics <= 1 && memcmp(q->reserved, zero, sizeof(zero)) == 0;
 }
 
+/* A namespace whose number may not be read is called otherwise by the programs: nothing can be joined. */
+static bool is_unnamed(const struct snapshot *s) {
+        uint32_t n = s ? snapshot_head(s)->n_namespaces : 0;
+
+        return n > 0 && snapshot_namespaces(s)[n - 1].netns >= NETNS_UNNAMED_MIN;
+}
+
+static int tell_news(struct scanner *s) {
+        _cleanup_(snapshot_unref_p) struct snapshot *news = NULL;
+        int r;
+
+        r = bpf_events_read(s->events, s->previous, s->own_only, &news);
+        if (is_unnamed(s->previous))
+                return 0;
+        /* What cannot be told now is found by the next scan. */
+        if (r < 0 || !news)
+                return 0;
+        return answer(s, 0, 0, news);
+}
+
 static int list(void *userdata, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
         return bpf_lister_run(userdata, ret, why);
 }
@@ -87,6 +114,7 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
         };
         int r;
 
+        s->own_only = (q->off >> SOURCE_NAMESPACES) & 1;
         if (access("/proc/net/sctp", F_OK) < 0) {
                 uint64_t now = clock_usec(CLOCK_MONOTONIC);
 
@@ -98,7 +126,18 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
                 options.advice = s->module.advice;
         }
 
+        options.events_on = s->events && !is_unnamed(s->previous);
+        if (options.events_on)
+                bpf_events_status(s->events, &options.events_lost, &options.events);
+        else if (s->events)
+                options.events_why = SCAN_UNNAMED;
+        else
+                options.events_why = s->events_why[0] != '\0' ? s->events_why : NULL;
+
         r = scan_run(&options, &snapshot);
+        /* Whatever happened up to its end is told before it is. */
+        if (s->events && tell_news(s) < 0)
+                return -EPIPE;
         if (r < 0)
                 return answer(s, q->serial, r, NULL);
         r = answer(s, q->serial, 0, snapshot);
@@ -111,14 +150,45 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
 }
 
 /* Between scans, so that nobody waits for the first one: it takes a second on a slow machine. */
-static void load_lister(struct scanner *s, unsigned off) {
+static void load_bpf(struct scanner *s, unsigned off) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
 
-        if (s->lister || (off >> SOURCE_LISTING) & 1 || now < s->lister_due || access("/proc/net/sctp", F_OK) < 0)
+        if ((off >> SOURCE_EVENTS) & 1)
+                s->events = bpf_events_close(s->events);
+        if ((s->lister && s->events) || (off >> SOURCE_LISTING) & 1 || now < s->bpf_due ||
+            access("/proc/net/sctp", F_OK) < 0)
                 return;
-        s->lister_due = now + LISTER_RETRY_USEC;
-        s->lister_why[0] = '\0';
-        (void) bpf_lister_open(&s->lister, s->lister_why);
+        s->bpf_due = now + BPF_RETRY_USEC;
+        if (!s->lister) {
+                s->lister_why[0] = '\0';
+                (void) bpf_lister_open(&s->lister, s->lister_why);
+        }
+        if (!s->events) {
+                s->events_why[0] = '\0';
+                (void) bpf_events_open(&s->events, s->events_why);
+        }
+}
+
+/* Waits for a request, and tells news meanwhile. 0: there is one. */
+static int await_request(struct scanner *s) {
+        for (;;) {
+                struct pollfd fds[] = {
+                        { .fd = s->fd, .events = POLLIN },
+                        { .fd = s->events ? bpf_events_fd(s->events) : -1, .events = POLLIN },
+                };
+                int r;
+
+                if (poll(fds, ELEMENTS(fds), -1) < 0 && errno != EINTR)
+                        return -errno;
+                if (fds[0].revents)
+                        return 0;
+                if (!fds[1].revents)
+                        continue;
+                (void) poll(fds, 1, NEWS_BATCH_MSEC);
+                r = tell_news(s);
+                if (r < 0)
+                        return r;
+        }
 }
 
 static int scanner_main(int fd, struct snapshot *previous) {
@@ -130,8 +200,12 @@ static int scanner_main(int fd, struct snapshot *previous) {
                 r = scan_memory_new(&s.memory);
         while (r >= 0) {
                 struct scanner_request q;
-                ssize_t n = recv(fd, &q, sizeof(q), 0);
+                ssize_t n;
 
+                r = await_request(&s);
+                if (r < 0)
+                        break;
+                n = recv(fd, &q, sizeof(q), 0);
                 if (n < 0 && errno == EINTR)
                         continue;
                 /* The server is gone: so are we. */
@@ -139,11 +213,12 @@ static int scanner_main(int fd, struct snapshot *previous) {
                         break;
                 r = n == sizeof(q) && request_sound(&q) ? scan(&s, &q) : -EBADMSG;
                 if (r >= 0)
-                        load_lister(&s, q.off);
+                        load_bpf(&s, q.off);
         }
 
         if (r < 0 && r != -EPIPE)
                 log_error("scanner: %s", strerror(-r));
+        bpf_events_close(s.events);
         bpf_lister_close(s.lister);
         scan_memory_free(s.memory);
         snapshot_unref(s.previous);

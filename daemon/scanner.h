@@ -29,6 +29,7 @@ int scanner_start(struct snapshot *previous, pid_t *ret_pid, int *ret_fd);
 /* Asks for a scan that begins now. */
 int scanner_ask(int fd, const struct scanner_request *request);
 
-/* Takes an answer: a snapshot, or the (negative) error that ended the scan, in *ret_error. -EBADMSG: what
- * came is no sound answer; -ECONNRESET: the scanner is gone. */
+/* Takes an answer: a snapshot, or the (negative) error that ended the scan, in *ret_error; or news, which nobody asked
+ * for, with the serial 0: what happened up to the next answer comes before it. -EBADMSG: what came is no sound answer;
+ * -ECONNRESET: the scanner is gone. */
 int scanner_receive(int fd, uint64_t *ret_serial, int *ret_error, struct snapshot **ret);

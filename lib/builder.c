@@ -17,6 +17,7 @@ void builder_done(struct builder *b) {
         free(b->namespaces);
         free(b->processes);
         free(b->owners);
+        free(b->happenings);
         *b = (struct builder) {};
 }
 
@@ -70,6 +71,10 @@ int builder_add_netns(struct builder *b, struct netns **ret) {
 
 int builder_add_process(struct builder *b, struct process **ret) {
         return APPEND(b, 7, processes, SNAPSHOT_PROCESSES_MAX, ret);
+}
+
+int builder_add_happening(struct builder *b, struct happening **ret) {
+        return APPEND(b, 9, happenings, SNAPSHOT_HAPPENINGS_MAX, ret);
 }
 
 int builder_add_owner(struct builder *b, uint32_t process) {
@@ -257,6 +262,12 @@ static int order(const struct builder *b, size_t n, int (*compare)(const void *,
         return 0;
 }
 
+/* They stay as they are. */
+static int compare_nothing(const void *x, const void *y, void *userdata) {
+        (void) userdata;
+        return CMP(*(const uint32_t *) x, *(const uint32_t *) y);
+}
+
 static uint64_t place(uint64_t *end, size_t n, size_t size) {
         uint64_t offset = *end;
 
@@ -294,7 +305,8 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         r = order(b, b->n_endpoints, compare_endpoints, &endpoints, &head.n_endpoints);
         if (r < 0)
                 return r;
-        r = order(b, b->n_associations, compare_associations, &associations, &head.n_associations);
+        r = order(b, b->n_associations, head.news ? compare_nothing : compare_associations, &associations,
+                  &head.n_associations);
         if (r < 0)
                 return r;
 
@@ -318,6 +330,7 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         head.n_namespaces = (uint32_t) b->n_namespaces;
         head.n_processes = (uint32_t) b->n_processes;
         head.n_owners = n_owners;
+        head.n_happenings = (uint32_t) b->n_happenings;
         head.endpoints = place(&end, head.n_endpoints, sizeof(struct endpoint));
         head.associations = place(&end, head.n_associations, sizeof(struct association));
         head.paths = place(&end, n_paths, sizeof(struct path));
@@ -327,6 +340,7 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         head.namespaces = place(&end, head.n_namespaces, sizeof(struct netns));
         head.processes = place(&end, head.n_processes, sizeof(struct process));
         head.owners = place(&end, n_owners, sizeof(uint32_t));
+        head.happenings = place(&end, head.n_happenings, sizeof(struct happening));
         head.size = end;
 
         fd = memfd_create("sctpmon-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -374,6 +388,8 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
                 memcpy(block + head.namespaces, b->namespaces, b->n_namespaces * sizeof(*b->namespaces));
         if (b->n_processes > 0)
                 memcpy(block + head.processes, b->processes, b->n_processes * sizeof(*b->processes));
+        if (b->n_happenings > 0)
+                memcpy(block + head.happenings, b->happenings, b->n_happenings * sizeof(*b->happenings));
 
         (void) munmap(block, end);
         if (fcntl(fd, F_ADD_SEALS, SNAPSHOT_SEALS) < 0)

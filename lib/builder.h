@@ -17,9 +17,10 @@ struct builder {
         struct netns *namespaces;
         struct process *processes;
         uint32_t *owners;
+        struct happening *happenings;
         size_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints, n_namespaces, n_processes,
-               n_owners;
-        size_t allocated[9];
+               n_owners, n_happenings;
+        size_t allocated[10];
 };
 
 void builder_done(struct builder *b);
@@ -37,6 +38,9 @@ int builder_add_process(struct builder *b, struct process **ret);
 /* Appends the index of a process. */
 int builder_add_owner(struct builder *b, uint32_t process);
 
+/* Of the association that is added with it. They are added in the order of their times. */
+int builder_add_happening(struct builder *b, struct happening **ret);
+
 /* Copy an element of a snapshot with its addresses and paths, without its owners. */
 int builder_copy_endpoint(struct builder *b, const struct snapshot *s, const struct endpoint *e);
 int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
@@ -45,5 +49,5 @@ int builder_copy_association(struct builder *b, const struct snapshot *s, const 
 /* Counts a malformed row against its source and keeps the first ones in words. */
 void builder_complain(struct builder *b, enum source source, unsigned line, const char *format, ...) _printf_(4, 5);
 
-/* Sorts, folds repeated rows (the later one stays) and makes the snapshot in a sealed memfd. */
+/* Sorts, folds repeated rows (the later one stays; of news each one does, where it is) and makes the snapshot in a sealed memfd. */
 int builder_finish(struct builder *b, struct snapshot **ret);

@@ -11,6 +11,7 @@ static const char *const names[_CAUSE_MAX] = {
         [CAUSE_ABORTED] = "aborted",
         [CAUSE_RETRANSMISSIONS_EXHAUSTED] = "retransmissions_exhausted",
         [CAUSE_INIT_TIMEOUT] = "init_timeout",
+        [CAUSE_UNREACHABLE] = "unreachable",
 };
 
 const char *cause_name(int cause) {

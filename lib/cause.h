@@ -11,10 +11,11 @@ enum cause {
         CAUSE_ABORTED,                  /* ABORT, section 9.1, by either side */
         CAUSE_RETRANSMISSIONS_EXHAUSTED,        /* the peer was given up: section 8.1 */
         CAUSE_INIT_TIMEOUT,             /* no answer to INIT or COOKIE ECHO: section 4 */
+        CAUSE_UNREACHABLE,              /* ICMP: the peer's host has no SCTP, or nobody there has that port */
         _CAUSE_MAX,
 };
 
-/* "unknown", "graceful", "aborted", "retransmissions_exhausted", "init_timeout"; NULL out of range. */
+/* "unknown", "graceful", "aborted", "retransmissions_exhausted", "init_timeout", "unreachable"; NULL out of range. */
 const char *cause_name(int cause);
 
 /* What is known of an association that is gone. */

@@ -28,6 +28,8 @@ const char *change_type_name(int type) {
 }
 
 const char *certainty_name(int certainty) {
+        if (certainty == CERTAINTY_EXACT)
+                return "exact";
         return certainty == CERTAINTY_HIGH ? "high" : "low";
 }
 
@@ -39,6 +41,9 @@ struct walk {
         bool *matched;                  /* by index in `new` */
         bool figures;
         struct tally *tally;            /* or NULL */
+        struct told *told;              /* or NULL: nothing was told between the two, */
+        uint32_t *told_of_old, *told_of_new;    /* else by index: index + 1 in `told`; 0: nothing was */
+        bool *told_matched;             /* by index in `told` */
         change_handler handler;
         void *userdata;
 };
@@ -237,6 +242,8 @@ static int tell_paths(const struct walk *w, const struct association *old, const
         for (uint32_t i = 0; r >= 0 && i < new->paths.count; i++) {
                 const struct path *before = find_path(p, old->paths.count, &q[i].address, &cursor);
 
+                if (!before && old->partial)
+                        continue;
                 if (!before)
                         r = tell_path(w, CHANGE_PATH_ADDED, old, new, NULL, q + i);
                 else if (path_last_state(before) >= 0 && path_last_state(q + i) >= 0 &&
@@ -477,29 +484,130 @@ static int tell_unobserved(const struct walk *w) {
         return r;
 }
 
+/* Which of the associations the news have told of. */
+static void match_told(struct walk *w) {
+        for (uint32_t i = 0; i < w->n_old; i++) {
+                const struct told_entry *e = told_find(w->told, w->old + i);
+
+                if (e && same_netns(w, w->old[i].netns)) {
+                        w->told_of_old[i] = (uint32_t) (e - told_at(w->told, 0)) + 1;
+                        w->told_matched[w->told_of_old[i] - 1] = true;
+                }
+        }
+        for (uint32_t j = 0; j < w->n_new; j++) {
+                const struct told_entry *e = told_find(w->told, w->new + j);
+
+                if (e) {
+                        w->told_of_new[j] = (uint32_t) (e - told_at(w->told, 0)) + 1;
+                        w->told_matched[w->told_of_new[j] - 1] = true;
+                }
+        }
+}
+
+static const struct told_entry *told_entry(const struct walk *w, const uint32_t *told_of, uint32_t i) {
+        return told_of && told_of[i] > 0 ? told_at(w->told, told_of[i] - 1) : NULL;
+}
+
+/* What happened since the look began it may have seen or not. */
+static bool is_newer(const struct walk *w, const struct told_entry *e) {
+        return e->at >= snapshot_head(w->after)->started_monotonic;
+}
+
+/* The same walk, with what was told last as the state of before. */
+static struct walk since_told(const struct walk *w, const struct told_entry *e) {
+        struct walk v = *w;
+
+        v.before = e->news;
+        return v;
+}
+
+static int tell_old(const struct walk *w, uint32_t i) {
+        const struct told_entry *e = told_entry(w, w->told_of_old, i);
+        struct walk v;
+
+        if (!is_gone(w, i) || (e && (e->gone || is_newer(w, e))))
+                return 0;
+        if (!e)
+                return tell_down(w, w->old + i);
+        v = since_told(w, e);
+        return tell_down(&v, e->association);
+}
+
+static int tell_both(const struct walk *w, uint32_t i) {
+        const struct association *new = w->new_of_old[i] != 0 ? w->new + w->new_of_old[i] - 1 : NULL;
+        const struct told_entry *e = told_entry(w, w->told_of_old, i);
+        struct walk v;
+
+        if (!new || !is_association(new) || (e && is_newer(w, e)))
+                return 0;
+        if (!e)
+                return tell_kept(w, w->old + i, new);
+        if (e->gone)
+                return tell_new(w, new);
+        v = since_told(w, e);
+        return tell_kept(&v, e->association, new);
+}
+
+static int tell_other(const struct walk *w, uint32_t j) {
+        const struct association *new = w->new + j;
+        const struct told_entry *e = told_entry(w, w->told_of_new, j);
+        struct walk v;
+
+        if (w->matched[j] || !is_association(new) || !is_watched(w->before, w->after, new->netns) ||
+            (e && is_newer(w, e)))
+                return 0;
+        if (!e || e->gone)
+                return tell_new(w, new);
+        v = since_told(w, e);
+        return tell_kept(&v, e->association, new);
+}
+
+/* Its beginning was told, and its end was missed. */
+static int tell_told(const struct walk *w, uint32_t i) {
+        const struct told_entry *e = told_at(w->told, i);
+        struct walk v = since_told(w, e);
+
+        return w->told_matched[i] || e->gone || is_newer(w, e) || !is_association(e->association) ?
+                0 : tell_down(&v, e->association);
+}
+
+/* Whether what happened between the two looks was told as it did. What the kernel had no room for then is counted by
+ * itself (events_lost). */
+static bool is_told(const struct walk *w) {
+        return snapshot_head(w->before)->events_on && snapshot_head(w->after)->events_on;
+}
+
 static int find_associations(struct walk *w) {
         int r;
 
         match_by_id(w);
         r = match_without_id(w);
+        if (w->tally && is_told(w))
+                tally_forget(w->tally);
         if (r >= 0 && w->tally)
                 r = tally_begin(w->tally, w->before, w->after);
         if (r < 0)
                 return r;
+        if (w->told)
+                match_told(w);
         count_ends(w);
 
         /* What ended comes before what began: the same peer may have come back. */
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
-                if (is_gone(w, i))
-                        r = tell_down(w, w->old + i);
+                r = tell_old(w, i);
+        for (uint32_t i = 0; r >= 0 && w->told && i < told_count(w->told); i++)
+                r = tell_told(w, i);
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
-                if (w->new_of_old[i] != 0 && is_association(w->new + w->new_of_old[i] - 1))
-                        r = tell_kept(w, w->old + i, w->new + w->new_of_old[i] - 1);
+                r = tell_both(w, i);
         for (uint32_t j = 0; r >= 0 && j < w->n_new; j++)
-                if (!w->matched[j] && is_association(w->new + j) && is_watched(w->before, w->after, w->new[j].netns))
-                        r = tell_new(w, w->new + j);
+                r = tell_other(w, j);
 
-        return r < 0 ? r : tell_unobserved(w);
+        if (r < 0 || !w->tally)
+                return r;
+        if (!is_told(w))
+                return tell_unobserved(w);
+        tally_forget(w->tally);
+        return 0;
 }
 
 static int compare_endpoints(const struct snapshot *s, const struct endpoint *e,
@@ -550,9 +658,9 @@ static int find_endpoints(struct walk *w) {
 }
 
 int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
-                 change_handler handler, void *userdata) {
-        _cleanup_free_ uint32_t *new_of_old = NULL;
-        _cleanup_free_ bool *matched = NULL;
+                 struct told *told, change_handler handler, void *userdata) {
+        _cleanup_free_ uint32_t *new_of_old = NULL, *told_of_old = NULL, *told_of_new = NULL;
+        _cleanup_free_ bool *matched = NULL, *told_matched = NULL;
         struct walk w = {
                 .before = before,
                 .after = after,
@@ -562,6 +670,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
                 .n_new = snapshot_head(after)->n_associations,
                 .figures = figures,
                 .tally = tally,
+                .told = told && told_count(told) > 0 ? told : NULL,
                 .handler = handler,
                 .userdata = userdata,
         };
@@ -574,9 +683,58 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
         w.matched = matched = calloc(w.n_new + UINT64_C(1), sizeof(*matched));
         if (!new_of_old || !matched)
                 return -ENOMEM;
+        if (w.told) {
+                w.told_of_old = told_of_old = calloc(w.n_old + UINT64_C(1), sizeof(*told_of_old));
+                w.told_of_new = told_of_new = calloc(w.n_new + UINT64_C(1), sizeof(*told_of_new));
+                w.told_matched = told_matched = calloc(told_count(told), sizeof(*told_matched));
+                if (!told_of_old || !told_of_new || !told_matched)
+                        return -ENOMEM;
+        }
         r = find_endpoints(&w);
         if (r >= 0)
                 r = find_associations(&w);
+        if (r >= 0 && w.told)
+                r = told_forget(told, snapshot_head(after)->started_monotonic);
+
+        return r < 0 ? r : 0;
+}
+
+static struct change change_of_happening(const struct snapshot *news, uint32_t i) {
+        const struct association *a = snapshot_associations(news) + i;
+        const struct happening *h = snapshot_happenings(news) + i;
+
+        return (struct change) {
+                .type = h->type,
+                .certainty = CERTAINTY_EXACT,
+                .at = h->at,
+                .snapshot = news,
+                .association = a,
+                .old_state = h->old_state,
+                .new_state = h->new_state,
+                .duration_usec = h->duration_usec,
+                .path = h->path != UINT32_MAX ? snapshot_paths(news, a->paths) + h->path : NULL,
+                .path_old_state = h->path_old_state,
+                .path_new_state = h->path_new_state,
+                .old_primary = h->old_primary.family != 0 ? &h->old_primary : NULL,
+                .cause = h->cause,
+                .cause_certainty = CERTAINTY_EXACT,
+                .trigger = h->trigger.kind != TRIGGER_NONE ? &h->trigger : NULL,
+        };
+}
+
+int changes_tell(struct snapshot *news, struct told *told, bool *ret_left, change_handler handler, void *userdata) {
+        int r = 0;
+
+        *ret_left = false;
+        for (uint32_t i = 0; r >= 0 && i < snapshot_head(news)->n_happenings; i++) {
+                struct change change = change_of_happening(news, i);
+
+                /* Untold it is found by the look; told and not remembered it would be found again. */
+                if (!told_has_room(told, change.association) || told_add(told, news, i) < 0)
+                        *ret_left = true;
+                else
+                        r = handler(&change, userdata);
+        }
 
         return r < 0 ? r : 0;
 }

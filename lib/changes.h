@@ -4,6 +4,8 @@
 #include "cause.h"
 #include "snapshot.h"
 #include "tally.h"
+#include "told.h"
+#include "trigger.h"
 
 enum change_type {
         CHANGE_ASSOCIATION_UP,          /* reached established, or is first seen so */
@@ -23,11 +25,13 @@ enum change_type {
         _CHANGE_TYPE_MAX,
 };
 
-/* How sure a report is: high when the kernel told it of this very association, low when it was only not
- * seen CARRY_LOOKS_MAX times, or when its whole network namespace has ended or could not be looked into. */
+/* How sure a report is: exact when the kernel told it as it did it; high when the kernel, asked, told it of this very
+ * association; low when it was only not seen CARRY_LOOKS_MAX times, or when its whole network namespace has ended or
+ * could not be looked into. */
 enum certainty {
         CERTAINTY_LOW,
         CERTAINTY_HIGH,
+        CERTAINTY_EXACT,
 };
 
 struct change {
@@ -48,11 +52,12 @@ struct change {
         enum certainty cause_certainty;
         uint64_t netns;                         /* of unobserved: where */
         uint64_t established, failed;           /* of unobserved: so many were established, so many never came about */
+        const struct trigger *trigger;          /* what made the kernel do it; NULL: not known */
         const char *peer_name;                  /* what the configuration calls the association's peer; NULL: nothing.
                                                  * Left to those who hand the change on */
 };
 
-/* "association_up", …; NULL out of range and for figures, which are no news. "high", "low". */
+/* "association_up", …; NULL out of range and for figures, which are no news. "exact", "high", "low". */
 const char *change_type_name(int type);
 const char *certainty_name(int certainty);
 
@@ -62,7 +67,12 @@ typedef int (*change_handler)(const struct change *change, void *userdata);
 /* Finds what changed from `before` to `after`, in time linear in their rows; with `figures` also the
  * associations whose figures differ. Without SCTP in `after` nothing is said, nor of network namespaces that one of
  * the two did not watch. `tally` is what the counters have told up to `before`, and takes in those of `after`: without
- * it (NULL) all causes are unknown, and nothing unobserved is told. Returns 0, -ENOMEM, or what the handler
+ * it (NULL) all causes are unknown, and nothing unobserved is told. Of what news have `told` (NULL: nothing) since
+ * `before` nothing is told again; what is older than `after` is forgotten then. Returns 0, -ENOMEM, or what the handler
  * returned. */
 int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
-                 change_handler handler, void *userdata);
+                 struct told *told, change_handler handler, void *userdata);
+
+/* Tells each happening of the news as a change, and notes it in `told`. Those for which there is no room there are left
+ * to the next look: *ret_left, where that is so. Returns as above. */
+int changes_tell(struct snapshot *news, struct told *told, bool *ret_left, change_handler handler, void *userdata);

@@ -12,6 +12,6 @@
         (UINT64_C(0x5343545000000000) ^ (uint64_t) sizeof(struct snapshot_head) << 24 ^         \
          (uint64_t) sizeof(struct association) << 12 ^ (uint64_t) sizeof(struct endpoint) << 4 ^ \
          (uint64_t) sizeof(struct path) ^ (uint64_t) sizeof(struct netns) << 32 ^ \
-         (uint64_t) sizeof(struct process) << 40)
+         (uint64_t) sizeof(struct process) << 40 ^ (uint64_t) sizeof(struct happening) << 48)
 
 #define SNAPSHOT_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)

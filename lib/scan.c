@@ -183,8 +183,7 @@ static int scan_directory(struct scan *s, int directory, const struct netns_plac
                 .shifted = s->shifted,
                 .may_end = place && !place->own,
                 .anew = options->memory && !options->memory->used,
-                /* A namespace whose number may not be read has none in the listing. */
-                .listing = s->listed && n->netns < NETNS_UNNAMED_MIN ? &s->listing : NULL,
+                .listing = s->listed ? &s->listing : NULL,
                 .reads_max = options->root ? 1 : options->previous ? TABLES_READS_MAX : TABLES_READS_FIRST_MAX,
         };
         unsigned read;
@@ -390,6 +389,7 @@ static int scan_hidden_ones(struct scan *s) {
 static void list_associations(struct scan *s) {
         const struct scan_options *options = s->options;
         struct source_report *report = s->b.head.sources + SOURCE_LISTING;
+        struct netns_list *list = options->memory->namespaces;
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
         char why[BPF_LISTER_WHY_MAX] = "";
         int r;
@@ -401,6 +401,11 @@ static void list_associations(struct scan *s) {
                         report->result = SOURCE_FAILED;
                         snprintf(report->text, sizeof(report->text), "%s", options->list_why);
                 }
+                return;
+        }
+        if (netns_list_count(list) > 0 && netns_list_at(list, netns_list_count(list) - 1)->netns >= NETNS_UNNAMED_MIN) {
+                report->result = SOURCE_FAILED;
+                snprintf(report->text, sizeof(report->text), "%s", SCAN_UNNAMED);
                 return;
         }
         r = options->list(options->list_userdata, &s->listing, why);
@@ -514,6 +519,14 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
         head->serial = options->serial;
         head->started_monotonic = clock_usec(CLOCK_MONOTONIC);
         head->started_realtime = clock_usec(CLOCK_REALTIME);
+        head->events_on = options->events_on;
+        head->events_lost = options->events_lost;
+        head->sources[SOURCE_EVENTS] = options->events;
+        if (options->events_why) {
+                head->sources[SOURCE_EVENTS].result = SOURCE_FAILED;
+                snprintf(head->sources[SOURCE_EVENTS].text, sizeof(head->sources[SOURCE_EVENTS].text), "%s",
+                         options->events_why);
+        }
         s.shifted = release_shifted(options->root);
         if (!options->root) {
                 head->hz = clock_hz();

@@ -14,6 +14,9 @@ int scan_memory_new(struct scan_memory **ret);
 struct scan_memory *scan_memory_free(struct scan_memory *m);
 DEFINE_CLEANUP(struct scan_memory *, scan_memory_free)
 
+/* Why programs in the kernel are of no use where there is one above NETNS_UNNAMED_MIN. */
+#define SCAN_UNNAMED "the numbers of network namespaces may not be read (CAP_SYS_PTRACE)"
+
 /* One association, by the numbers of the snapshot that somebody has seen it in. */
 struct scan_wish {
         uint64_t netns;
@@ -37,6 +40,10 @@ struct scan_options {
         int (*list)(void *userdata, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]);
         void *list_userdata;
         const char *list_why;                   /* NULL: nobody expects it */
+        bool events_on;                         /* news tell what happens; else events_why says why not, if it is not NULL */
+        uint64_t events_lost;                   /* see struct snapshot_head */
+        struct source_report events;            /* of them */
+        const char *events_why;
         unsigned off;                           /* bits by enum source: not to be used (SOURCE_SOCK_DIAG and behind) */
 };
 

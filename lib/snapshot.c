@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "changes.h"
 #include "impaired.h"
 #include "layout.h"
 #include "snapshot.h"
@@ -25,6 +26,7 @@ static const char *const source_names[_SOURCE_MAX] = {
         [SOURCE_OPTIONS] = "socket_options",
         [SOURCE_OWNERS] = "owners",
         [SOURCE_CONNTRACK] = "conntrack",
+        [SOURCE_EVENTS] = "bpf_events",
         [SOURCE_LISTING] = "bpf_listing",
 };
 
@@ -82,6 +84,41 @@ static bool netns_sound(const struct netns *n) {
 #define STATE_SOUND(object, index, member, max) \
         (!FIELD_GIVEN(object, index) || ((object)->member >= 0 && (object)->member < (max)))
 
+static bool state_sound(int state, int min, int max) {
+        return state >= min && state < max;
+}
+
+/* What the kernel tells by itself; the rest is found out by looks. */
+static bool type_happens(uint8_t type) {
+        return type <= CHANGE_PRIMARY_CHANGED;
+}
+
+static bool happening_sound(const struct happening *h, const struct association *a) {
+        bool of_path = h->type == CHANGE_PATH_STATE || h->type == CHANGE_PATH_ADDED || h->type == CHANGE_PATH_REMOVED;
+
+        return type_happens(h->type) && h->cause < _CAUSE_MAX &&
+               state_sound(h->old_state, 0, _ASSOCIATION_STATE_MAX) &&
+               state_sound(h->new_state, 0, _ASSOCIATION_STATE_MAX) &&
+               state_sound(h->path_old_state, -1, _PATH_STATE_MAX) &&
+               state_sound(h->path_new_state, -1, _PATH_STATE_MAX) &&
+               (of_path ? h->path < a->paths.count : h->path == UINT32_MAX) &&
+               address_sound_if_any(&h->old_primary) && h->trigger.kind < _TRIGGER_KIND_MAX &&
+               text_ends(h->trigger.command, sizeof(h->trigger.command));
+}
+
+static bool happenings_sound(const struct snapshot_head *h) {
+        const struct association *a = (const void *) ((const uint8_t *) h + h->associations);
+        const struct happening *x = (const void *) ((const uint8_t *) h + h->happenings);
+
+        if (h->n_happenings != (h->news ? h->n_associations : 0))
+                return false;
+        for (uint32_t i = 0; i < h->n_happenings; i++)
+                if (!happening_sound(x + i, a + i) || (i > 0 && x[i - 1].at_monotonic > x[i].at_monotonic))
+                        return false;
+
+        return true;
+}
+
 /* The block may come from a process that has been taken over: nothing in it is believed. */
 static bool sound(const struct snapshot_head *h) {
         const uint8_t *block = (const uint8_t *) h;
@@ -96,6 +133,7 @@ static bool sound(const struct snapshot_head *h) {
             !array_inside(h, h->namespaces, h->n_namespaces, sizeof(struct netns)) ||
             !array_inside(h, h->processes, h->n_processes, sizeof(struct process)) ||
             !array_inside(h, h->owners, h->n_owners, sizeof(uint32_t)) ||
+            !array_inside(h, h->happenings, h->n_happenings, sizeof(struct happening)) ||
             h->n_namespaces > SNAPSHOT_NAMESPACES_MAX || h->n_processes > SNAPSHOT_PROCESSES_MAX ||
             h->n_owners > SNAPSHOT_OWNERS_MAX ||
             h->n_endpoints > SNAPSHOT_ENDPOINTS_MAX || h->n_associations > SNAPSHOT_ASSOCIATIONS_MAX ||
@@ -172,7 +210,7 @@ static bool sound(const struct snapshot_head *h) {
                         return false;
         }
 
-        return true;
+        return happenings_sound(h);
 }
 
 int snapshot_map(int fd, struct snapshot **ret) {
@@ -334,6 +372,10 @@ const struct netns *snapshot_netns(const struct snapshot *s, uint64_t netns) {
         return NULL;
 }
 
+const struct happening *snapshot_happenings(const struct snapshot *s) {
+        return at(s, s->head->happenings);
+}
+
 const struct process *snapshot_processes(const struct snapshot *s) {
         return at(s, s->head->processes);
 }
@@ -389,6 +431,10 @@ bool snapshot_same_association(const struct snapshot *s, const struct associatio
                 return false;
         if (a->id != 0 && b->id != 0)
                 return a->id == b->id;
+        /* While it has no id no peer can restart it, which is what else changes its tag. */
+        if (FIELD_GIVEN(a, ASSOCIATION_LOCAL_TAG) && FIELD_GIVEN(b, ASSOCIATION_LOCAL_TAG) &&
+            a->detail.local_tag != b->detail.local_tag)
+                return false;
 
         return association_same_ends(a, snapshot_addresses(s, a->local), snapshot_paths(s, a->paths),
                                      b, snapshot_addresses(t, b->local), snapshot_paths(t, b->paths));

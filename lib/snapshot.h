@@ -9,6 +9,7 @@
 #include "field.h"
 #include "macro.h"
 #include "state.h"
+#include "trigger.h"
 
 /* What one scan saw: endpoints, associations, paths and counters in one contiguous block without
  * pointers, so that it can be handed to another process as it is. Immutable once it is made. */
@@ -21,6 +22,7 @@
 #define SNAPSHOT_NAMESPACES_MAX     65536u
 #define SNAPSHOT_PROCESSES_MAX      65536u
 #define SNAPSHOT_OWNERS_MAX         4000000u
+#define SNAPSHOT_HAPPENINGS_MAX     SNAPSHOT_ASSOCIATIONS_MAX
 /* Addresses of one side of one row: more than an INIT of 64 KiB can list. */
 #define SNAPSHOT_ROW_MAX            16384u
 /* Malformed rows are all counted, the first ones are kept in words. */
@@ -147,6 +149,7 @@ struct association {
         uint8_t impairment_known;       /* whether its paths' states could be judged */
         uint8_t last_impaired;          /* as of the last look that could judge it */
         uint8_t judged;                 /* there was one since it is established */
+        uint8_t partial;                /* of news: there are more addresses and paths than are told */
         uint32_t flaps;                 /* how often one of its paths has ceased to be active since it is observed */
         struct association_detail detail;
 };
@@ -178,6 +181,23 @@ struct path {
         uint8_t reserved_end[6];
 };
 
+/* What the kernel told of an association as it did it. Of path_* and primary_changed the row has the path, or the new
+ * primary one. */
+struct happening {
+        uint64_t at;                    /* realtime, usec */
+        uint64_t at_monotonic;
+        uint64_t duration_usec;         /* how long the old state (the path's) had lasted; 0: not known */
+        uint32_t path;                  /* index among the row's paths; UINT32_MAX: none */
+        uint32_t old_local_tag;         /* of association_restart: its tag until then */
+        uint8_t type;                   /* enum change_type */
+        uint8_t cause;                  /* of association_down: enum cause */
+        int8_t old_state, new_state;    /* enum association_state */
+        int8_t path_old_state, path_new_state;          /* enum path_state; -1: none */
+        struct address old_primary;     /* of primary_changed; else its family is 0 */
+        uint8_t reserved[8];
+        struct trigger trigger;
+};
+
 struct counter {
         char name[40];                  /* as the kernel prints it: "SctpCurrEstab" */
         int64_t value;
@@ -201,6 +221,7 @@ enum source {
         SOURCE_OPTIONS,
         SOURCE_OWNERS,
         SOURCE_CONNTRACK,
+        SOURCE_EVENTS,                  /* lib/bpf-events.h */
         SOURCE_LISTING,                 /* instead of assocs, remaddr, sock_diag and socket_options: lib/bpf-lister.h */
         _SOURCE_MAX,
 };
@@ -224,7 +245,7 @@ struct source_report {
 };
 
 /* "namespaces", "eps", "assocs", "remaddr", "snmp", "sock_diag", "socket_options", "owners", "conntrack",
- * "bpf_listing" */
+ * "bpf_events", "bpf_listing" */
 const char *source_name(enum source source);
 const char *source_result_name(int result);
 
@@ -252,14 +273,19 @@ struct snapshot_head {
         uint64_t hz;                    /* 0: not known (a saved tree), then jiffies stay jiffies */
         uint64_t malformed;             /* rows passed over, all tables */
         uint8_t available;              /* whether the kernel has SCTP */
+        uint8_t news;                   /* no look but what happened between two: row i is the association of happening
+                                         * i as it was then, so that some have several */
+        uint8_t events_on;              /* what happens is told by such news, all of what came before this look, too */
+        uint64_t events_lost;           /* since they are on: so many the kernel had no room for */
         char reason[256];               /* if not: why, */
         char advice[256];               /* and what to do */
         struct source_report sources[_SOURCE_MAX];
         struct statistics statistics;
         /* Offsets in bytes from the start of the block, and how many elements stand there. */
-        uint64_t endpoints, associations, paths, addresses, counters, complaints, namespaces, processes, owners;
+        uint64_t endpoints, associations, paths, addresses, counters, complaints, namespaces, processes, owners,
+                 happenings;
         uint32_t n_endpoints, n_associations, n_paths, n_addresses, n_counters, n_complaints, n_namespaces,
-                 n_processes, n_owners, reserved;
+                 n_processes, n_owners, n_happenings;
 };
 
 /* What told the associations: SOURCE_LISTING where it was read, else SOURCE_ASSOCS. */
@@ -296,6 +322,8 @@ const struct complaint *snapshot_complaints(const struct snapshot *s);
 const struct netns *snapshot_namespaces(const struct snapshot *s);
 /* NULL if there is none of that number. */
 const struct netns *snapshot_netns(const struct snapshot *s, uint64_t netns);
+/* In the order of their times; one for each association of news, else none. */
+const struct happening *snapshot_happenings(const struct snapshot *s);
 /* Sorted by pid. */
 const struct process *snapshot_processes(const struct snapshot *s);
 /* Indices of processes, `.count` of the range of one of this snapshot's own elements. */
@@ -318,7 +346,7 @@ bool association_same_ends(const struct association *a, const struct address *x,
                            const struct association *b, const struct address *y, const struct path *q);
 
 /* The same association seen in two snapshots, or twice in one: the same namespace and the same id, or,
- * while one of them has no id yet, the same ends. */
+ * while one of them has no id yet, the same tag, where it is known, and the same ends. */
 bool snapshot_same_association(const struct snapshot *s, const struct association *a,
                                const struct snapshot *t, const struct association *b);
 

@@ -197,6 +197,12 @@ int tally_begin(struct tally *t, const struct snapshot *before, const struct sna
         return 0;
 }
 
+void tally_forget(struct tally *t) {
+        free(t->counts);
+        t->counts = NULL;
+        t->n = 0;
+}
+
 struct count *tally_count(struct tally *t, uint64_t netns) {
         return find(t->counts, t->n, netns);
 }
@@ -228,7 +234,7 @@ struct evidence count_evidence(const struct count *c) {
 }
 
 void count_cause(struct count *c, enum cause cause) {
-        c->told += cause != CAUSE_INIT_TIMEOUT;
+        c->told += cause != CAUSE_INIT_TIMEOUT && cause != CAUSE_UNREACHABLE;
         if (cause == CAUSE_GRACEFUL)
                 c->shutdowns_told++;
         else if (cause == CAUSE_ABORTED || cause == CAUSE_RETRANSMISSIONS_EXHAUSTED)

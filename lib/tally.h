@@ -32,6 +32,9 @@ struct count;
 /* Takes in the counters of `after`; at the first call, where there is nothing yet, those of `before`, too. -ENOMEM. */
 int tally_begin(struct tally *t, const struct snapshot *before, const struct snapshot *after);
 
+/* What there is in the snapshot that the next look is compared with is no news: all of it has been told otherwise. */
+void tally_forget(struct tally *t);
+
 /* NULL: the namespace is not there, or is another one than before. */
 struct count *tally_count(struct tally *t, uint64_t netns);
 

@@ -102,7 +102,7 @@ static int find(const struct snapshot *before, const struct snapshot *after, uin
         int r = tally_new(&tally);
 
         *ret_changes = 0;
-        return r < 0 ? r : changes_find(before, after, false, tally, count, ret_changes);
+        return r < 0 ? r : changes_find(before, after, false, tally, NULL, count, ret_changes);
 }
 
 int main(int argc, char *argv[]) {

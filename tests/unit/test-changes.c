@@ -53,7 +53,7 @@ static void assert_told(const char *before, const char *after, bool figures, con
         struct snapshot *s = look(1, before, EPS), *t = look(2, after, EPS);
         struct told told = {};
 
-        assert_int_equal(changes_find(s, t, figures, NULL, tell, &told), 0);
+        assert_int_equal(changes_find(s, t, figures, NULL, NULL, tell, &told), 0);
         assert_string_equal(told.text, expected);
         snapshot_unref(s);
         snapshot_unref(t);
@@ -245,7 +245,7 @@ static void assert_drawn(const struct sketch *before, const struct sketch *after
         struct snapshot *s = drawn(1, before), *t = drawn(5, after);
         struct told told = {};
 
-        assert_int_equal(changes_find(s, t, false, NULL, tell_all, &told), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, NULL, tell_all, &told), 0);
         assert_string_equal(told.text, expected);
         snapshot_unref(s);
         snapshot_unref(t);
@@ -322,7 +322,7 @@ static void test_endpoints(void **state) {
 
         (void) state;
         /* An endpoint is its socket: bound to one address more it is the same, opened anew it is another. */
-        assert_int_equal(changes_find(s, t, true, NULL, tell, &told), 0);
+        assert_int_equal(changes_find(s, t, true, NULL, NULL, tell, &told), 0);
         assert_string_equal(told.text, "endpoint_removed 5000\nendpoint_added 5000\nendpoint_added 5002\n");
         snapshot_unref(s);
         snapshot_unref(t);
@@ -342,7 +342,7 @@ static void test_what_a_change_carries(void **state) {
         (void) state;
         s = look(10, HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", EPS);
         t = look(12, HEAD, EPS);
-        assert_int_equal(changes_find(s, t, false, NULL, keep, &c), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, NULL, keep, &c), 0);
         assert_int_equal(c.type, CHANGE_ASSOCIATION_DOWN);
         assert_true(c.at == 1012 * USEC_PER_SEC);
         assert_int_equal(c.certainty, CERTAINTY_HIGH);
@@ -364,7 +364,7 @@ static void test_what_a_change_carries(void **state) {
         b.head.sources[SOURCE_SOCK_DIAG].result = SOURCE_READ;
         snapshot_unref(t);
         assert_int_equal(builder_finish(&b, &t), 0);
-        assert_int_equal(changes_find(u, t, false, NULL, keep, &c), 0);
+        assert_int_equal(changes_find(u, t, false, NULL, NULL, keep, &c), 0);
         assert_int_equal(c.type, CHANGE_ASSOCIATION_DOWN);
         assert_true(c.duration_usec == 7 * USEC_PER_SEC);
         assert_int_equal(c.certainty, CERTAINTY_LOW);
@@ -381,10 +381,10 @@ static void test_without_sctp(void **state) {
 
         (void) state;
         assert_int_equal(builder_finish(&b, &none), 0);
-        assert_int_equal(changes_find(s, none, true, NULL, tell, &told), 0);
+        assert_int_equal(changes_find(s, none, true, NULL, NULL, tell, &told), 0);
         assert_string_equal(told.text, "");
         /* It has just appeared: what is there has begun since. */
-        assert_int_equal(changes_find(none, s, true, NULL, tell, &told), 0);
+        assert_int_equal(changes_find(none, s, true, NULL, NULL, tell, &told), 0);
         assert_string_equal(told.text, "endpoint_added 5000\nassociation_up 7/1000 closed>established\n");
         builder_done(&b);
         snapshot_unref(s);
@@ -480,7 +480,7 @@ static void test_namespaces(void **state) {
                                 *t = places(cases[i].after, 2, cases[i].watched_after);
                 struct told told = {};
 
-                assert_int_equal(changes_find(s, t, true, NULL, tell_certainty, &told), 0);
+                assert_int_equal(changes_find(s, t, true, NULL, NULL, tell_certainty, &told), 0);
                 assert_string_equal(told.text, cases[i].expected);
                 snapshot_unref(s);
                 snapshot_unref(t);
@@ -506,7 +506,7 @@ static void test_namespace_replaced_without_id(void **state) {
                 assert_int_equal(builder_finish(&b, i == 0 ? &s : &t), 0);
                 builder_done(&b);
         }
-        assert_int_equal(changes_find(s, t, false, NULL, tell, &told), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, NULL, tell, &told), 0);
         assert_string_equal(told.text, "association_down 0/1000 cookie_wait>closed\n"
                                        "association_state 0/1000 closed>cookie_wait\n");
         snapshot_unref(s);
@@ -524,7 +524,7 @@ static void test_a_handler_can_end_it(void **state) {
         unsigned calls = 0;
 
         (void) state;
-        assert_int_equal(changes_find(s, t, false, NULL, refuse, &calls), -ECANCELED);
+        assert_int_equal(changes_find(s, t, false, NULL, NULL, refuse, &calls), -ECANCELED);
         assert_int_equal(calls, 1);
         snapshot_unref(s);
         snapshot_unref(t);
@@ -570,7 +570,7 @@ static void test_fifty_thousand_waiting(void **state) {
 
         (void) state;
         assert_int_equal(snapshot_head(s)->n_associations, 50000);
-        assert_int_equal(changes_find(s, t, false, NULL, count, counts), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, NULL, count, counts), 0);
         assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 500);
         assert_int_equal(counts[CHANGE_ASSOCIATION_STATE], 500);
         assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
@@ -613,7 +613,7 @@ static void test_fifty_thousand(void **state) {
         unsigned counts[_CHANGE_TYPE_MAX + 1] = {};
 
         (void) state;
-        assert_int_equal(changes_find(s, t, false, NULL, count, counts), 0);
+        assert_int_equal(changes_find(s, t, false, NULL, NULL, count, counts), 0);
         assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 500);
         assert_int_equal(counts[CHANGE_ASSOCIATION_STATE], 500);
         /* Those that are first seen ending had been established. */

@@ -113,7 +113,8 @@ static void test_all(void **state) {
         assert_int_equal(c.sample_bytes, 0);
         assert_null(c.aliases);
         assert_int_equal(config_off(&c), 1u << SOURCE_NAMESPACES | 1u << SOURCE_SOCK_DIAG | 1u << SOURCE_OPTIONS |
-                                         1u << SOURCE_OWNERS | 1u << SOURCE_CONNTRACK | 1u << SOURCE_LISTING);
+                                         1u << SOURCE_OWNERS | 1u << SOURCE_CONNTRACK | 1u << SOURCE_EVENTS |
+                                         1u << SOURCE_LISTING);
 }
 
 /* Each setting switches off its own source, and is told as it is written; options need owners. */
@@ -128,7 +129,7 @@ static void test_switches(void **state) {
                 { "SocketOptions", "no", "SocketOptions=no", SOURCE_OPTIONS, 1u << SOURCE_OPTIONS },
                 { "Owners", "no", "Owners=no", SOURCE_OWNERS, 1u << SOURCE_OWNERS | 1u << SOURCE_OPTIONS },
                 { "Conntrack", "no", "Conntrack=no", SOURCE_CONNTRACK, 1u << SOURCE_CONNTRACK },
-                { "Bpf", "no", "Bpf=no", SOURCE_LISTING, 1u << SOURCE_LISTING },
+                { "Bpf", "no", "Bpf=no", SOURCE_LISTING, 1u << SOURCE_EVENTS | 1u << SOURCE_LISTING },
         };
         char message[CONFIG_MESSAGE_MAX];
 

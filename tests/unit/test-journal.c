@@ -440,7 +440,7 @@ static void test_ten_thousand(void **state) {
         (void) state;
         assert_non_null(m);
         assert_int_equal(journal_new_with(take_one, m, JOURNAL_QUEUE_MAX, LONG_USEC, NULL, &m->journal), 0);
-        assert_int_equal(changes_find(before, after, false, NULL, find_one, m), 0);
+        assert_int_equal(changes_find(before, after, false, NULL, NULL, find_one, m), 0);
         assert_int_equal(m->n_found, MANY);
         counts = journal_get_counts(m->journal);
         assert_int_equal(counts.lost, 0);

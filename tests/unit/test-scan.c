@@ -417,8 +417,8 @@ static void test_gets_its_id_while_the_table_is_read(void **state) {
         assert_int_equal(snapshot_head(second)->n_associations, 2);
         assert_int_equal(by_port(second, 1000)->id, 7);
         assert_true(by_port(second, 1000)->observed_since == by_port(first, 1000)->observed_since);
-        assert_int_equal(changes_find(first, second, false, NULL, count_change, counts), 0);
-        assert_int_equal(changes_find(second, third, false, NULL, count_change, counts), 0);
+        assert_int_equal(changes_find(first, second, false, NULL, NULL, count_change, counts), 0);
+        assert_int_equal(changes_find(second, third, false, NULL, NULL, count_change, counts), 0);
         assert_int_equal(counts[CHANGE_ASSOCIATION_UP], 2);
         assert_int_equal(counts[CHANGE_ASSOCIATION_DOWN], 0);
         snapshot_unref(first);

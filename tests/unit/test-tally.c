@@ -204,7 +204,7 @@ static void look_on(struct kernel *k, struct tally *tally, struct snapshot **bef
         for (unsigned i = 0; i < n; i++) {
                 struct snapshot *s = look(k, (unsigned) ++told->looks, events, missed);
 
-                assert_int_equal(changes_find(*before, s, false, tally, tell, told), 0);
+                assert_int_equal(changes_find(*before, s, false, tally, NULL, tell, told), 0);
                 snapshot_unref(*before);
                 *before = s;
         }
@@ -410,7 +410,7 @@ static void look_on_both(struct kernel *first, struct kernel *second, struct tal
         for (unsigned i = 0; i < n; i++) {
                 struct snapshot *s = look_at_both(first, second, SOURCE_READ);
 
-                assert_int_equal(changes_find(*before, s, false, tally, tell, told), 0);
+                assert_int_equal(changes_find(*before, s, false, tally, NULL, tell, told), 0);
                 snapshot_unref(*before);
                 *before = s;
         }
@@ -678,7 +678,7 @@ static void test_rows(void **state) {
                 k.shutdowns = d->shutdowns;
                 k.hidden = d->not_readable;
                 after = look(&k, 101, 0, 0);
-                assert_int_equal(changes_find(before, after, false, tally, keep_down, &c), 0);
+                assert_int_equal(changes_find(before, after, false, tally, NULL, keep_down, &c), 0);
                 assert_int_equal(c.type, CHANGE_ASSOCIATION_DOWN);
                 assert_string_equal(cause_name(c.cause), cause_name(d->cause));
                 assert_string_equal(certainty_name(c.cause_certainty), certainty_name(d->certainty));

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "bpf-events.h"
+#include "clock.h"
+
+#if HAVE_BPF
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include "events.skel.h"
+
+/* So many go into one snapshot. */
+#define BPF_EVENTS_BATCH_MAX 16384u
+
+struct bpf_events {
+        struct events_bpf *program;
+        struct ring_buffer *ring;
+        struct news *news;
+        uint64_t lost;                  /* here; the program counts those that the kernel has lost */
+        uint64_t received, last;        /* realtime of the last */
+        unsigned batch;
+};
+
+static int silence(enum libbpf_print_level level, const char *format, va_list arguments) {
+        (void) level;
+        (void) format;
+        (void) arguments;
+        return 0;
+}
+
+static int on_record(void *userdata, void *record, size_t size) {
+        struct bpf_events *e = userdata;
+
+        e->received++;
+        if (news_add(e->news, record, size) < 0)
+                e->lost++;
+        /* The rest is for the next time. */
+        return ++e->batch >= BPF_EVENTS_BATCH_MAX ? -ENOBUFS : 0;
+}
+
+static int explain(int error, char why[static BPF_EVENTS_WHY_MAX], const char *what) {
+        if (error == -EPERM || error == -EACCES)
+                snprintf(why, BPF_EVENTS_WHY_MAX, "%s", "no right to load programs or to attach them (CAP_SYS_ADMIN)");
+        else
+                snprintf(why, BPF_EVENTS_WHY_MAX, "%s: %s", what, strerror(-error));
+        return error;
+}
+
+int bpf_events_open(struct bpf_events **ret, char why[static BPF_EVENTS_WHY_MAX]) {
+        _cleanup_(bpf_events_close_p) struct bpf_events *e = NULL;
+        int r;
+
+        if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
+                snprintf(why, BPF_EVENTS_WHY_MAX, "%s", "the kernel does not describe itself (CONFIG_DEBUG_INFO_BTF)");
+                return -EOPNOTSUPP;
+        }
+        e = calloc(1, sizeof(*e));
+        if (!e)
+                return explain(-ENOMEM, why, "no memory");
+        r = news_new(&e->news);
+        if (r < 0)
+                return explain(r, why, "no memory");
+
+        /* lib/ says nothing by itself. */
+        (void) libbpf_set_print(silence);
+        e->program = events_bpf__open();
+        if (!e->program)
+                return explain(-errno, why, "the program is refused");
+        r = events_bpf__load(e->program);
+        if (r < 0)
+                return explain(r, why, "this kernel refuses the program");
+        e->ring = ring_buffer__new(bpf_map__fd(e->program->maps.events), on_record, e, NULL);
+        if (!e->ring)
+                return explain(-errno, why, "no ring buffer");
+        r = events_bpf__attach(e->program);
+        if (r < 0)
+                return explain(r, why, "this kernel has no such functions to watch");
+
+        *ret = steal_ptr(e);
+        return 0;
+}
+
+struct bpf_events *bpf_events_close(struct bpf_events *e) {
+        if (e) {
+                ring_buffer__free(e->ring);
+                events_bpf__destroy(e->program);
+                news_free(e->news);
+                free(e);
+        }
+        return NULL;
+}
+
+int bpf_events_fd(const struct bpf_events *e) {
+        return ring_buffer__epoll_fd(e->ring);
+}
+
+int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool own_only, struct snapshot **ret) {
+        int r;
+
+        e->batch = 0;
+        r = ring_buffer__consume(e->ring);
+        if (r < 0 && r != -ENOBUFS)
+                e->lost++;
+        if (e->batch > 0)
+                e->last = clock_usec(CLOCK_REALTIME);
+        r = news_finish(e->news, previous, own_only, ret);
+        if (r < 0)
+                e->lost += e->batch;
+        return r;
+}
+
+void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, struct source_report *ret) {
+        *ret_lost = e->lost + e->program->bss->lost;
+        *ret = (struct source_report) {
+                .result = SOURCE_READ,
+                .rows = (uint32_t) MIN(e->received, (uint64_t) UINT32_MAX),
+                .last_run = e->last,
+        };
+        if (*ret_lost > 0)
+                snprintf(ret->text, sizeof(ret->text), "%llu events were lost, for want of room",
+                         (unsigned long long) *ret_lost);
+}
+
+#else
+
+struct bpf_events {
+        int unused;
+};
+
+int bpf_events_open(struct bpf_events **ret, char why[static BPF_EVENTS_WHY_MAX]) {
+        (void) ret;
+        snprintf(why, BPF_EVENTS_WHY_MAX, "%s", "built without BPF");
+        return -EOPNOTSUPP;
+}
+
+struct bpf_events *bpf_events_close(struct bpf_events *e) {
+        (void) e;
+        return NULL;
+}
+
+int bpf_events_fd(const struct bpf_events *e) {
+        (void) e;
+        return -1;
+}
+
+int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool own_only, struct snapshot **ret) {
+        (void) e;
+        (void) previous;
+        (void) own_only;
+        *ret = NULL;
+        return -EOPNOTSUPP;
+}
+
+void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, struct source_report *ret) {
+        (void) e;
+        *ret_lost = 0;
+        *ret = (struct source_report) {};
+}
+
+#endif

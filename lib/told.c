@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "changes.h"
+#include "index.h"
+#include "told.h"
+
+struct told {
+        struct told_entry *entries;
+        size_t n, allocated;
+        struct index index;
+        size_t n_places, places_max;    /* entries of the index: one by id, one by tag; some are out of date */
+};
+
+int told_new(struct told **ret) {
+        *ret = calloc(1, sizeof(**ret));
+        return *ret ? 0 : -ENOMEM;
+}
+
+struct told *told_free(struct told *t) {
+        if (t) {
+                for (size_t i = 0; i < t->n; i++)
+                        snapshot_unref(t->entries[i].news);
+                free(t->entries);
+                index_done(&t->index);
+                free(t);
+        }
+        return NULL;
+}
+
+static uint64_t hash_id(const struct association *a) {
+        return index_hash(a->netns ^ index_hash(a->id));
+}
+
+static uint64_t hash_tag(const struct association *a) {
+        return index_hash(a->netns ^ index_hash((uint64_t) a->detail.local_tag << 32 | (uint32_t) a->local_port << 16 |
+                                                a->peer_port));
+}
+
+static bool has_tag(const struct association *a) {
+        return FIELD_GIVEN(a, ASSOCIATION_LOCAL_TAG) && a->detail.local_tag != 0;
+}
+
+static bool same_id(const struct association *a, const struct association *b) {
+        return a->netns == b->netns && a->id == b->id;
+}
+
+static bool same_tag(const struct association *a, const struct association *b) {
+        return a->netns == b->netns && has_tag(b) && a->detail.local_tag == b->detail.local_tag &&
+               a->local_port == b->local_port && a->peer_port == b->peer_port && (a->id == 0 || b->id == 0);
+}
+
+static struct told_entry *find(const struct told *t, const struct association *a) {
+        size_t cursor = 0;
+        uint32_t i;
+
+        if (!t->index.slots)
+                return NULL;
+        if (a->id != 0)
+                while (index_next(&t->index, hash_id(a), &cursor, &i))
+                        if (same_id(a, t->entries[i].association))
+                                return t->entries + i;
+        cursor = 0;
+        if (has_tag(a))
+                while (index_next(&t->index, hash_tag(a), &cursor, &i))
+                        if (same_tag(a, t->entries[i].association))
+                                return t->entries + i;
+
+        return NULL;
+}
+
+const struct told_entry *told_find(const struct told *t, const struct association *a) {
+        return find(t, a);
+}
+
+static void place(struct told *t, size_t i) {
+        const struct association *a = t->entries[i].association;
+
+        if (a->id != 0) {
+                index_add(&t->index, hash_id(a), (uint32_t) i);
+                t->n_places++;
+        }
+        if (has_tag(a)) {
+                index_add(&t->index, hash_tag(a), (uint32_t) i);
+                t->n_places++;
+        }
+}
+
+/* All entries' anew. */
+static int make_index(struct told *t) {
+        struct index fresh = {};
+        int r;
+
+        t->places_max = MAX(8 * t->n, (size_t) 1024);
+        r = index_init(&fresh, t->places_max);
+        if (r < 0)
+                return r;
+        index_done(&t->index);
+        t->index = fresh;
+        t->n_places = 0;
+        for (size_t i = 0; i < t->n; i++)
+                place(t, i);
+        return 0;
+}
+
+static bool ends(const struct happening *h) {
+        return h->type == CHANGE_ASSOCIATION_DOWN;
+}
+
+bool told_has_room(const struct told *t, const struct association *a) {
+        return t->n < TOLD_MAX || find(t, a);
+}
+
+int told_add(struct told *t, struct snapshot *news, uint32_t i) {
+        const struct association *a = snapshot_associations(news) + i;
+        const struct happening *h = snapshot_happenings(news) + i;
+        struct told_entry *e;
+        bool known;
+        int r;
+
+        if (!t->index.slots || t->n_places + 2 > t->places_max) {
+                r = make_index(t);
+                if (r < 0)
+                        return r;
+        }
+        e = find(t, a);
+        if (!e) {
+                if (t->n >= t->allocated) {
+                        size_t more = MAX(t->allocated * 2, (size_t) 64);
+                        struct told_entry *bigger = reallocarray(t->entries, more, sizeof(*bigger));
+
+                        if (!bigger)
+                                return -ENOMEM;
+                        t->entries = bigger;
+                        t->allocated = more;
+                }
+                e = t->entries + t->n++;
+                *e = (struct told_entry) {};
+        }
+
+        known = e->news && same_id(e->association, a) && e->association->detail.local_tag == a->detail.local_tag;
+        snapshot_unref(e->news);
+        *e = (struct told_entry) { snapshot_ref(news), a, h->at_monotonic, ends(h) };
+        if (!known)
+                place(t, (size_t) (e - t->entries));
+        return 0;
+}
+
+size_t told_count(const struct told *t) {
+        return t->n;
+}
+
+const struct told_entry *told_at(const struct told *t, size_t i) {
+        return t->entries + i;
+}
+
+int told_forget(struct told *t, uint64_t since) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < t->n; i++)
+                if (t->entries[i].at >= since)
+                        t->entries[kept++] = t->entries[i];
+                else
+                        snapshot_unref(t->entries[i].news);
+        if (kept == t->n)
+                return 0;
+
+        t->n = kept;
+        return make_index(t);
+}
