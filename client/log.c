@@ -120,6 +120,19 @@ static int set_number(const struct log *l, json_t *object, const char *member, c
         return json_object_set_new(object, member, json_integer((json_int_t) number));
 }
 
+struct member {
+        const char *member, *field;
+        bool number;
+};
+
+static int set_members(const struct log *l, json_t *object, const struct member *members, size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = (members[i].number ? set_number : set_text)(l, object, members[i].member, members[i].field);
+        return r;
+}
+
 /* Words with spaces between. */
 static int set_list(const struct log *l, json_t *object, const char *member, const char *name) {
         _cleanup_free_ char *value = field(l, name);
@@ -195,12 +208,23 @@ static int set_thing(const struct log *l, json_t *change, const char *type) {
         return r < 0 ? r : json_object_set(change, endpoint ? "endpoint" : "association", thing);
 }
 
+static int set_trigger(const struct log *l, json_t *change) {
+        static const struct member members[] = {
+                { "kind", "SCTP_TRIGGER", false }, { "name", "SCTP_TRIGGER_NAME", false }, { "side", "SCTP_SIDE", false },
+                { "errorCause", "SCTP_ERROR_CAUSE", true }, { "errorCauseName", "SCTP_ERROR_CAUSE_NAME", false },
+                { "tries", "SCTP_TRIES", true }, { "triesMax", "SCTP_TRIES_MAX", true },
+                { "idleMs", "SCTP_IDLE_MS", true }, { "pid", "SCTP_TRIGGER_PID", true },
+                { "command", "SCTP_TRIGGER_COMM", false },
+        };
+        _cleanup_(json_decref_p) json_t *trigger = json_object();
+        int r = set_members(l, trigger, members, ELEMENTS(members));
+
+        return r < 0 || !json_object_get(trigger, "kind") ? r : json_object_set(change, "trigger", trigger);
+}
+
 /* The entry as the interface's Change; what is no change has a `message` instead of a `type`. */
 static json_t *read_entry(struct log *l) {
-        static const struct {
-                const char *member, *field;
-                bool number;
-        } members[] = {
+        static const struct member members[] = {
                 { "certainty", "SCTP_CERTAINTY", false }, { "durationMs", "SCTP_DURATION_MS", true },
                 { "path", "SCTP_PATH", false }, { "oldPathState", "SCTP_PATH_OLD_STATE", false },
                 { "newPathState", "SCTP_PATH_NEW_STATE", false }, { "oldPrimaryAddress", "SCTP_OLD_PRIMARY", false },
@@ -231,8 +255,10 @@ static json_t *read_entry(struct log *l) {
                 r = json_object_set_new(change, "type", json_string(kind->type));
         if (r >= 0)
                 r = json_object_set_new(change, "at", json_string(text_time(at, time)));
-        for (size_t i = 0; r >= 0 && kind->type && i < ELEMENTS(members); i++)
-                r = (members[i].number ? set_number : set_text)(l, change, members[i].member, members[i].field);
+        if (r >= 0 && kind->type)
+                r = set_members(l, change, members, ELEMENTS(members));
+        if (r >= 0 && kind->type)
+                r = set_trigger(l, change);
         if (r >= 0 && kind->type)
                 r = set_list(l, change, "reasons", "SCTP_REASONS");
         if (r >= 0)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "buffer.h"
 #include "cells.h"
+#include "changes.h"
 #include "clock.h"
 #include "plain.h"
+#include "state.h"
 #include "story.h"
 #include "text.h"
 #include "when.h"
@@ -31,6 +34,43 @@ static void put_primary(FILE *f, const char *old, const char *new) {
         fprintf(f, " primary %s -> %s", *old ? old : "none", *new ? new : "none");
 }
 
+static int number_of(const char *name, const char *(*name_of)(int number), int n) {
+        for (int i = 0; i < n; i++)
+                if (name_of(i) && strcmp(name_of(i), name) == 0)
+                        return i;
+        return n;
+}
+
+static uint32_t up_to(json_int_t value, uint32_t max) {
+        return (uint32_t) MIN(MAX(value, 0), (json_int_t) max);
+}
+
+/* What the kernel has told itself, in the journal's words; false: nothing that is understood. */
+static bool put_trigger(FILE *f, json_t *change) {
+        json_t *trigger = json_object_get(change, "trigger"), *cause = json_object_get(trigger, "errorCause");
+        _cleanup_(buffer_done) struct buffer b = {};
+        struct trigger t;
+        struct change c = {
+                .type = (enum change_type) number_of(member_string(change, "type"), change_type_name, _CHANGE_TYPE_MAX),
+                .old_state = association_state_from_name(member_string(change, "oldState")),
+                .cause = (enum cause) number_of(member_string(change, "cause"), cause_name, _CAUSE_MAX),
+                .trigger = &t,
+        };
+
+        if (trigger_from_names(member_string(trigger, "kind"), member_string(trigger, "name"), &t) < 0)
+                return false;
+        t.has_error_cause = json_is_integer(cause);
+        t.error_cause = (uint16_t) up_to(json_integer_value(cause), UINT16_MAX);
+        t.tries = up_to(member_int(trigger, "tries"), UINT32_MAX);
+        t.tries_max = up_to(json_object_get(trigger, "idleMs") ? member_int(trigger, "idleMs") / 1000 :
+                                                                  member_int(trigger, "triesMax"), UINT32_MAX);
+        t.pid = up_to(member_int(trigger, "pid"), UINT32_MAX);
+
+        trigger_text(&b, &c, member_string(trigger, "command"));
+        fprintf(f, "; %.*s", (int) b.length, b.data ?: "");
+        return true;
+}
+
 /* In plain words, with the interface's own where it is not the same. */
 static void put_cause(FILE *f, json_t *change) {
         static const struct {
@@ -40,9 +80,11 @@ static void put_cause(FILE *f, json_t *change) {
                 { "aborted", "aborted" },
                 { "retransmissions_exhausted", "peer given up (retransmissions_exhausted)" },
                 { "init_timeout", "nobody answered (init_timeout)" },
+                { "unreachable", "the peer's host has no SCTP (unreachable)" },
         };
         const char *cause = member_string(change, "cause");
-        bool sure = strcmp(member_string(change, "causeCertainty"), "high") == 0;
+        const char *certainty = member_string(change, "causeCertainty");
+        bool sure = strcmp(certainty, "high") == 0 || strcmp(certainty, "exact") == 0;
 
         for (size_t i = 0; i < ELEMENTS(causes); i++)
                 if (strcmp(cause, causes[i].name) == 0)
@@ -120,7 +162,8 @@ static int put_story(FILE *f, json_t *change) {
                         text_span((uint64_t) MAX(json_integer_value(duration), 0) * USEC_PER_MSEC, span));
         if (strcmp(member_string(change, "certainty"), "low") == 0)
                 fputs(" (not certain)", f);
-        put_cause(f, change);
+        if (!put_trigger(f, change))
+                put_cause(f, change);
         put_place(f, change, association ?: endpoint);
         return 0;
 }

@@ -134,6 +134,34 @@ static void put_reasons(struct buffer *b, unsigned reasons) {
         buffer_put(b, "\n", 1);
 }
 
+/* What made the kernel do it. */
+static void put_trigger(struct buffer *b, const struct trigger *t) {
+        char name[TRIGGER_NAME_MAX], command[TRIGGER_COMMAND_MAX];
+
+        if (!t || !trigger_kind_name(t->kind))
+                return;
+
+        put_text(b, "SCTP_TRIGGER", trigger_kind_name(t->kind));
+        put_known(b, "SCTP_TRIGGER_NAME", trigger_name(t, name));
+        put_text(b, "SCTP_SIDE", trigger_side(t->kind));
+        if (t->has_error_cause) {
+                put_number(b, "SCTP_ERROR_CAUSE", t->error_cause);
+                put_known(b, "SCTP_ERROR_CAUSE_NAME", error_cause_name(t->error_cause));
+        }
+        if (trigger_idle_msec(t) > 0)
+                put_number(b, "SCTP_IDLE_MS", trigger_idle_msec(t));
+        else {
+                if (t->tries > 0)
+                        put_number(b, "SCTP_TRIES", t->tries);
+                if (t->tries_max > 0)
+                        put_number(b, "SCTP_TRIES_MAX", t->tries_max);
+        }
+        if (t->pid > 0) {
+                put_number(b, "SCTP_TRIGGER_PID", t->pid);
+                put_known(b, "SCTP_TRIGGER_COMM", trigger_command(t, command));
+        }
+}
+
 static bool is_step(enum change_type type) {
         return type == CHANGE_ASSOCIATION_UP || type == CHANGE_ASSOCIATION_STATE || type == CHANGE_ASSOCIATION_DOWN;
 }
@@ -170,6 +198,7 @@ static void put_association(struct buffer *b, const struct change *change) {
                 if (change->cause != CAUSE_UNKNOWN)
                         put_text(b, "SCTP_CAUSE_CERTAINTY", certainty_name(change->cause_certainty));
         }
+        put_trigger(b, change->trigger);
 }
 
 /* Entries */

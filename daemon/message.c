@@ -115,6 +115,18 @@ static void say_duration(struct buffer *b, const char *before, const struct chan
                 say(b, "%s%s", before, text_span(change->duration_usec, span));
 }
 
+/* What the kernel has told itself; false: nothing. */
+static bool say_trigger(struct buffer *b, const struct change *change) {
+        char command[TRIGGER_COMMAND_MAX];
+
+        if (!change->trigger || !trigger_kind_name(change->trigger->kind))
+                return false;
+
+        say(b, "; ");
+        trigger_text(b, change, trigger_command(change->trigger, command));
+        return true;
+}
+
 static void say_cause(struct buffer *b, const struct change *change) {
         const struct association *a = change->association;
         const char *probably = change->cause_certainty == CERTAINTY_LOW ? "probably " : "";
@@ -137,6 +149,9 @@ static void say_cause(struct buffer *b, const struct change *change) {
         case CAUSE_INIT_TIMEOUT:
                 say(b, "; %sno answer to %s", probably,
                     change->old_state == ASSOCIATION_COOKIE_ECHOED ? "COOKIE ECHO" : "INIT");
+                break;
+        case CAUSE_UNREACHABLE:
+                say(b, "; the peer's host has no SCTP");
                 break;
         case CAUSE_UNKNOWN:
         case _CAUSE_MAX:
@@ -290,7 +305,7 @@ static void say_association(struct buffer *b, const struct change *change) {
         }
         if (change->certainty == CERTAINTY_LOW)
                 say(b, ", as far as can be told");
-        if (change->type == CHANGE_ASSOCIATION_DOWN)
+        if (!say_trigger(b, change) && change->type == CHANGE_ASSOCIATION_DOWN)
                 say_cause(b, change);
         say_place(b, s, a->netns, a->owners);
 }

@@ -7,7 +7,7 @@
 #include "snapshot.h"
 
 /* What the journal says to people: one line in plain words. It names both ends, what was and what is and for how long,
- * of an end the cause, and whose it is and where, as far as each is known. Nothing that stands in somebody's name ends
+ * what made the kernel do it, else of an end the cause, and whose it is and where, as far as each is known. Nothing that stands in somebody's name ends
  * the line. */
 
 void message_of_change(struct buffer *b, const struct change *change);

@@ -363,15 +363,16 @@ const struct explanation explanations[] = {
         { "at", "change", NULL, "RFC 3339", "sctpmond", NULL,
           "Start of the look that saw it. It happened between this look and the one before." },
         { "certainty", "change", NULL, NULL, "sctpmond", NULL,
-          "high: the kernel was asked about this very association; low: it was only not seen several times." },
+          "exact: the kernel told it as it did it; high: the kernel was asked about this very association; low: it was "
+          "only not seen several times." },
         { "association", "change", NULL, NULL, "sctpmond", NULL, "The association that it happened to." },
         { "endpoint", "change", NULL, NULL, "sctpmond", NULL, "The endpoint that it happened to." },
         { "oldState", "change", NULL, NULL, "sctpmond", NULL, "State of the association before." },
         { "newState", "change", NULL, NULL, "sctpmond", NULL,
           "State of the association after; closed when it is gone." },
         { "durationMs", "change", NULL, "ms", "sctpmond", NULL,
-          "How long the old state of the association or of the path, or the impairment, had lasted; absent if its start "
-          "was not observed." },
+          "How long the old state of the association or of the path, or the impairment, had lasted; absent if its "
+          "start was not observed." },
         { "path", "change", NULL, NULL, "sctpmond", NULL, "Address of the path that it is about." },
         { "oldPathState", "change", NULL, NULL, "sctpmond", NULL, "State of the path before." },
         { "newPathState", "change", NULL, NULL, "sctpmond", NULL, "State of the path after." },
@@ -381,7 +382,11 @@ const struct explanation explanations[] = {
         { "cause", "change", NULL, NULL, "sctpmond", NULL,
           "Why the association went down, as far as its last state and figures and the kernel's counters tell." },
         { "causeCertainty", "change", NULL, NULL, "sctpmond", NULL,
-          "high: nothing else fits what is known; low: it is likely, and others are possible." },
+          "exact: the trigger tells; high: nothing else fits what is known; low: it is likely, and others are "
+          "possible." },
+        { "trigger", "change", NULL, NULL, "the kernel's state machine", NULL,
+          "What made the kernel act: a chunk of the peer's, a timer, a program here or its end, or the network. Absent "
+          "where the kernel did not tell it; what cause says is concluded then." },
         { "netns", "change", NULL, NULL, "sctpmond", NULL, "Where associations were not observed: inode." },
         { "netnsName", "change", NULL, NULL, "sctpmond", NULL, "Where associations were not observed: name." },
         { "container", "change", NULL, NULL, "sctpmond", NULL, "Where associations were not observed: container." },
@@ -391,6 +396,29 @@ const struct explanation explanations[] = {
         { "failed", "change", NULL, NULL, "snmp", NULL,
           "How many ended between two looks without having been established, refused by a closed port for instance: "
           "SctpAborteds and SctpShutdowns less those accounted for." },
+
+        /* What made the kernel act */
+        { "kind", "trigger", NULL, NULL, "the kernel's state machine", NULL, "chunk, timer, primitive or icmp." },
+        { "name", "trigger", NULL, NULL, "the kernel's state machine", NULL,
+          "Which chunk, timer or primitive: each is explained by its name. Of one that has no name, its number." },
+        { "side", "trigger", NULL, NULL, "sctpmond", NULL,
+          "Where the trigger came from, which need not be who wanted it: a SHUTDOWN ACK is the peer's, and ends what "
+          "this side has shut down." },
+        { "errorCause", "trigger", NULL, NULL, "the chunk", "RFC 9260 section 3.3.10",
+          "Number of the error cause in the ABORT or ERROR. Absent if there was none in it, as the RFC allows." },
+        { "errorCauseName", "trigger", NULL, NULL, "the chunk", "RFC 9260 section 3.3.10",
+          "The same by its name: each is explained by it. Absent if the number has none." },
+        { "tries", "trigger", NULL, NULL, "the kernel", "RFC 9260 sections 8.1 and 8.2",
+          "What had been counted when the timer expired. Of a path and of an association Linux counts heartbeats and "
+          "retransmissions that nobody answered together, whichever came last." },
+        { "triesMax", "trigger", NULL, NULL, "the kernel", "RFC 9260 section 16",
+          "The number at which it gives up: Max.Init.Retransmits, Path.Max.Retrans or Association.Max.Retrans." },
+        { "idleMs", "trigger", NULL, "ms", "the kernel", "RFC 6458 section 8.1.8",
+          "Of autoclose: for how long nothing was sent or received." },
+        { "pid", "trigger", NULL, NULL, "the kernel", NULL,
+          "Process in whose call it happened: of a primitive the one that asked for it. Absent if in nobody's." },
+        { "command", "trigger", NULL, NULL, "the kernel", NULL, "As that process called itself then." },
+
         /* Samples */
         { "at", "sample", NULL, "RFC 3339", "sctpmond", NULL, "Start of the look that the figures are of." },
         { "srttMs", "sample", NULL, "ms", "sock_diag, socket options", "RFC 9260 section 6.3.1",
@@ -577,22 +605,178 @@ const struct explanation explanations[] = {
         { "recovered", "change type", NULL, NULL, NULL, NULL, "An association that was impaired is not any more." },
         { "unobserved", "change type", NULL, NULL, NULL, NULL,
           "Associations came and went between two looks: the kernel's counters tell how many." },
-        { "unknown", "cause", NULL, NULL, NULL, NULL, "What is known does not tell." },
-        { "graceful", "cause", NULL, NULL, NULL, "RFC 9260 section 9.2", "It was shut down, or closed." },
-        { "aborted", "cause", NULL, NULL, NULL, "RFC 9260 section 9.1", "One side sent an ABORT." },
+        { "unknown", "cause", NULL, NULL, NULL, NULL,
+          "What is known does not tell. `sctpctl stats` counts aborts and shutdowns apart." },
+        { "graceful", "cause", NULL, NULL, NULL, "RFC 9260 section 9.2",
+          "It was shut down, or closed. If nobody wanted that, look at the log of the program on the side that did "
+          "it." },
+        { "aborted", "cause", NULL, NULL, NULL, "RFC 9260 section 9.1",
+          "One side sent an ABORT: the trigger tells which, and its error cause why. Look at the log of that side's "
+          "program." },
         { "retransmissions_exhausted", "cause", NULL, NULL, NULL, "RFC 9260 section 8.1",
-          "The peer did not answer any more, and was given up." },
+          "The peer did not answer any more, and was given up. Check the peer's host and the network; `sctpctl log` "
+          "shows which paths had failed before." },
         { "init_timeout", "cause", NULL, NULL, NULL, "RFC 9260 section 4",
-          "Nobody answered the INIT or the COOKIE ECHO." },
+          "Nobody answered the INIT or the COOKIE ECHO. Check that the peer can be reached, and that nothing in "
+          "between drops IP protocol 132." },
+        { "unreachable", "cause", NULL, NULL, NULL, "RFC 9260 section 10",
+          "The network said by ICMP that the peer's host has no SCTP. Check that its kernel has the module sctp loaded, "
+          "and that the address is the right host's." },
         { "endpoint_added", "change type", NULL, NULL, NULL, NULL, "A socket listens that did not." },
         { "endpoint_removed", "change type", NULL, NULL, NULL, NULL, "A socket does not listen any more." },
         { "low", "certainty", NULL, NULL, NULL, NULL,
           "It was not seen several times. The tables miss rows while others come and go, and there was nobody to "
           "ask." },
         { "high", "certainty", NULL, NULL, NULL, NULL, "The kernel was asked about it by its addresses and ports." },
+        { "exact", "certainty", NULL, NULL, NULL, NULL, "The kernel told it as it did it." },
         { "skipped", "source result", NULL, NULL, NULL, NULL, "Not needed, switched off, or SCTP is not there." },
         { "read", "source result", NULL, NULL, NULL, NULL, "It was read; what is missing its reason tells." },
         { "failed", "source result", NULL, NULL, NULL, NULL, "It could not be read; its reason tells why." },
+
+        /* Triggers by name */
+        { "chunk", "trigger kind", NULL, NULL, NULL, "RFC 9260 section 3.2", "A chunk that came from the peer." },
+        { "timer", "trigger kind", NULL, NULL, NULL, NULL,
+          "A timer that expired here: as a rule nobody had answered." },
+        { "primitive", "trigger kind", NULL, NULL, NULL, "RFC 9260 section 11.1",
+          "What a program here asked for, or the kernel for one that ended: pid and command tell which." },
+        { "icmp", "trigger kind", NULL, NULL, NULL, "RFC 9260 section 10",
+          "The network said that the peer has no SCTP: ICMP protocol unreachable, or ICMPv6 unrecognized next header. "
+          "Check that SCTP is loaded on the peer's host; firewalls that reject protocol 132 say so, too." },
+        { "local", "side", NULL, NULL, NULL, NULL, "This host: one of its timers, or a program on it." },
+        { "peer", "side", NULL, NULL, NULL, NULL, "The peer, by a chunk." },
+        { "network", "side", NULL, NULL, NULL, NULL, "Something on the way, or the peer's host, by ICMP." },
+
+        { "DATA", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.1", "User data, in order of its TSN." },
+        { "INIT", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.2",
+          "The first chunk of an association, and of a restart." },
+        { "INIT ACK", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.3",
+          "Answer to INIT: the peer listens on that port. It holds the peer's addresses and a cookie." },
+        { "SACK", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.4",
+          "Acknowledges DATA, and tells what is missing and how much more the peer takes." },
+        { "HEARTBEAT", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.5", "Asks whether a path works." },
+        { "HEARTBEAT ACK", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.6",
+          "Answer to HEARTBEAT: the path works." },
+        { "ABORT", "chunk", NULL, NULL, NULL, "RFC 9260 sections 3.3.7 and 9.1",
+          "Ends the association at once; data under way is lost. Its error cause tells why. Look at the log of the "
+          "peer's program: it aborted, or was killed with data unread; as the answer to INIT, nobody listens on that "
+          "port." },
+        { "SHUTDOWN", "chunk", NULL, NULL, NULL, "RFC 9260 sections 3.3.8 and 9.2",
+          "The peer ends the association regularly: its program has closed it. If nobody wanted that, look at the log "
+          "of that program." },
+        { "SHUTDOWN ACK", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.9",
+          "Answer to SHUTDOWN, when all data is acknowledged." },
+        { "ERROR", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.10",
+          "The peer complains, and its error cause tells of what. By itself it ends nothing, but for a stale cookie." },
+        { "COOKIE ECHO", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.11",
+          "Sends back the cookie of INIT ACK: the peer is what it says it is, and the association is there. For one "
+          "that is established already it is a restart." },
+        { "COOKIE ACK", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.12",
+          "Answer to COOKIE ECHO: the association is established." },
+        { "ECNE", "chunk", NULL, NULL, NULL, "RFC 9260 appendix A", "The peer has seen a mark of congestion." },
+        { "CWR", "chunk", NULL, NULL, NULL, "RFC 9260 appendix A", "Answer to ECNE: the peer has slowed down." },
+        { "SHUTDOWN COMPLETE", "chunk", NULL, NULL, NULL, "RFC 9260 section 3.3.13",
+          "Answer to SHUTDOWN ACK: the end of a regular end." },
+        { "AUTH", "chunk", NULL, NULL, NULL, "RFC 4895 section 4.1", "Authenticates the chunks behind it." },
+        { "I-DATA", "chunk", NULL, NULL, NULL, "RFC 8260 section 2.1",
+          "User data of messages that may be interleaved." },
+        { "ASCONF-ACK", "chunk", NULL, NULL, NULL, "RFC 5061 section 4.1.2", "Answer to ASCONF." },
+        { "RE-CONFIG", "chunk", NULL, NULL, NULL, "RFC 6525 section 3.1",
+          "Resets or adds streams, or resets the TSN, while the association lasts." },
+        { "PAD", "chunk", NULL, NULL, NULL, "RFC 4820 section 3",
+          "Fills a packet, to find out how large one may be." },
+        { "FORWARD TSN", "chunk", NULL, NULL, NULL, "RFC 3758 section 3.2",
+          "The peer has given up some of its messages." },
+        { "ASCONF", "chunk", NULL, NULL, NULL, "RFC 5061 section 4.1.1",
+          "The peer adds or removes an address of its, or asks for another primary path." },
+        { "I-FORWARD-TSN", "chunk", NULL, NULL, NULL, "RFC 8260 section 2.3.1",
+          "FORWARD TSN where messages may be interleaved." },
+
+        { "T1-init", "timer", NULL, NULL, NULL, "RFC 9260 section 5.1",
+          "INIT was not answered in time, and is sent again up to Max.Init.Retransmits times "
+          "(net.sctp.max_init_retransmits). Check that the peer can be reached, that it has SCTP, and that nothing in "
+          "between drops IP protocol 132: many firewalls pass TCP and UDP only." },
+        { "T1-cookie", "timer", NULL, NULL, NULL, "RFC 9260 section 5.1",
+          "COOKIE ECHO was not answered in time, though INIT was. Look for a firewall that loses track, for packets "
+          "too large for the way (COOKIE ECHO is larger than INIT), and for a peer that is overloaded." },
+        { "T2-shutdown", "timer", NULL, NULL, NULL, "RFC 9260 section 9.2",
+          "SHUTDOWN or SHUTDOWN ACK was not answered in time. The peer or the way to it is gone." },
+        { "T3-rtx", "timer", NULL, NULL, NULL, "RFC 9260 sections 6.3.3 and 8.1",
+          "Data was not acknowledged in time, and is sent again. Too often in a row and the path is inactive, over all "
+          "paths and the peer is given up: check its host and the network." },
+        { "T4-rto", "timer", NULL, NULL, NULL, "RFC 5061 section 5.1",
+          "ASCONF was not answered in time. Check the peer and the network." },
+        { "T5-shutdown-guard", "timer", NULL, NULL, NULL, "RFC 9260 section 9.2",
+          "A shutdown took longer than five times RTO.Max, and ABORT was sent. The peer answers, but does not "
+          "acknowledge all data, or does not end: look at the peer." },
+        { "heartbeat", "timer", NULL, NULL, NULL, "RFC 9260 section 8.3",
+          "A path's HEARTBEAT is due; that the last one was not answered counts as an error. Check the network between "
+          "the two addresses (ping, routes, links)." },
+        { "re-configuration", "timer", NULL, NULL, NULL, "RFC 6525 section 5.1.1",
+          "RE-CONFIG was not answered in time. Check the peer and the network." },
+        { "path-mtu-probe", "timer", NULL, NULL, NULL, "RFC 8899", "A packet that tries the path's MTU is due." },
+        { "SACK", "timer", NULL, NULL, NULL, "RFC 9260 section 6.2", "A SACK that was delayed is due." },
+        { "autoclose", "timer", NULL, NULL, NULL, "RFC 6458 section 8.1.8",
+          "The association was idle for as long as the program has set (SCTP_AUTOCLOSE), and is shut down." },
+
+        { "ASSOCIATE", "primitive", NULL, NULL, NULL, "RFC 9260 section 11.1.2",
+          "Set an association up: connect(), or the first message to the peer." },
+        { "SHUTDOWN", "primitive", NULL, NULL, NULL, "RFC 9260 section 11.1.3",
+          "End it regularly: close(), shutdown(), SCTP_EOF, or the end of the process. Look at its log if nobody "
+          "wanted that." },
+        { "ABORT", "primitive", NULL, NULL, NULL, "RFC 9260 section 11.1.4",
+          "End it at once: SCTP_ABORT, close() with a linger time of 0, or close() or the end of the process with data "
+          "unread. Look at the log of that process." },
+        { "SEND", "primitive", NULL, NULL, NULL, "RFC 9260 section 11.1.5", "Send a message." },
+        { "REQUESTHEARTBEAT", "primitive", NULL, NULL, NULL, "RFC 9260 section 11.1.10",
+          "Send a HEARTBEAT on demand (SPP_HB_DEMAND)." },
+        { "ASCONF", "primitive", NULL, NULL, NULL, "RFC 5061",
+          "Tell the peer of an address added or removed here (sctp_bindx()), or of the primary path wanted." },
+        { "RECONF", "primitive", NULL, NULL, NULL, "RFC 6525", "Reset or add streams." },
+        { "protocol unreachable", "icmp", NULL, NULL, NULL, "RFC 9260 section 10",
+          "See icmp, of which there is only this one." },
+
+        { "invalid stream identifier", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.1",
+          "DATA for a stream that was not agreed upon. Compare the streams of both sides (`sctpctl show`)." },
+        { "missing mandatory parameter", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.2",
+          "INIT or INIT ACK lacks what it must have: a fault of the other stack." },
+        { "stale cookie", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.3",
+          "COOKIE ECHO came later than the cookie lives (net.sctp.valid_cookie_life, 60 s). The way is very slow, or "
+          "the clock of the side that made the cookie was set." },
+        { "out of resource", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.4",
+          "The sender has no memory, or takes no more associations. Look at its load and its backlog." },
+        { "unresolvable address", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.5",
+          "An address of a kind that the sender does not take: IPv6 or a host name, for instance." },
+        { "unrecognized chunk type", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.6",
+          "The sender does not know a chunk that it was sent: an extension that only one side has." },
+        { "invalid mandatory parameter", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.7",
+          "INIT or INIT ACK has a value that may not be: 0 streams, for instance." },
+        { "unrecognized parameters", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.8",
+          "The sender does not know a parameter that it was sent: an extension that only one side has." },
+        { "no user data", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.9",
+          "DATA without data, which may not be: a fault of the other stack." },
+        { "cookie received while shutting down", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.10",
+          "The peer began anew while the old association was being ended. It may try again." },
+        { "restart with new addresses", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.11",
+          "A peer that restarts may not bring addresses that it did not have: somebody could take the association "
+          "over. Check the addresses that the peer's program binds to." },
+        { "user-initiated ABORT", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.12",
+          "The sender's program aborted: on purpose, or by its end with data unread. Look at the log of that "
+          "program." },
+        { "protocol violation", "error cause", NULL, NULL, NULL, "RFC 9260 section 3.3.10.13",
+          "The sender was sent what the protocol does not allow: a chunk of a wrong length, for instance. A fault of "
+          "the other stack, or something in between changes packets: capture them." },
+        { "deletion of the last address", "error cause", NULL, NULL, NULL, "RFC 5061 section 4.3",
+          "ASCONF asked to remove the only address that is left." },
+        { "resource shortage", "error cause", NULL, NULL, NULL, "RFC 5061 section 4.3",
+          "The sender has no room for another address." },
+        { "deletion of the source address", "error cause", NULL, NULL, NULL, "RFC 5061 section 4.3",
+          "ASCONF asked to remove the address that it came from." },
+        { "illegal ASCONF-ACK", "error cause", NULL, NULL, NULL, "RFC 5061 section 4.3",
+          "An ASCONF-ACK did not belong to any ASCONF: a fault of the other stack, or somebody interferes." },
+        { "no authorization", "error cause", NULL, NULL, NULL, "RFC 5061 section 4.3",
+          "The sender does not allow that change of addresses." },
+        { "unsupported HMAC identifier", "error cause", NULL, NULL, NULL, "RFC 4895 section 4.2",
+          "AUTH with an algorithm that the sender does not have: compare the settings of both sides." },
 
         /* Sources by name */
         { "namespaces", "source name", NULL, NULL, "/proc/PID/ns/net, /run/netns", NULL,
@@ -618,6 +802,10 @@ const struct explanation explanations[] = {
         { "conntrack", "source name", NULL, NULL, "netlink", NULL,
           "The host's connection tracking: where a peer connected to before NAT led it into a container. Needs "
           "CAP_NET_ADMIN." },
+        { "bpf_events", "source name", NULL, NULL, "BPF", NULL,
+          "The kernel tells what happens to associations as it does it, and what made it do so. Its rows are what it has "
+          "told so far. Needs what bpf_listing needs but CAP_SYSLOG, and kprobes; Bpf=no in sctpmond.conf(5) switches "
+          "it off." },
         { "bpf_listing", "source name", NULL, NULL, "BPF", NULL,
           "One walk through the kernel's own list of associations, instead of assocs, remaddr, sock_diag and "
           "socket_options: nothing is missed, and it takes a fraction of their time. Needs Linux 5.15 with BTF, "
@@ -625,18 +813,28 @@ const struct explanation explanations[] = {
 };
 const size_t n_explanations = ELEMENTS(explanations);
 
+/* As people write names: in any case, and with spaces, hyphens and underscores alike. */
+static bool begins_with(const char *text, const char *word, size_t length) {
+        for (size_t i = 0; i < length; i++)
+                if (strncasecmp(text + i, word + i, 1) != 0 &&
+                    !(text[i] && strchr(" -_", text[i]) && strchr(" -_", word[i])))
+                        return false;
+        return true;
+}
+
+/* One of several with spaces between, or some that stand one behind the other. */
 static bool has_word(const char *words, const char *word) {
         size_t length = strlen(word);
 
         for (const char *w = words; w && length > 0; w = strchr(w, ' ') ? strchr(w, ' ') + 1 : NULL)
-                if (strncasecmp(w, word, length) == 0 && (w[length] == ' ' || w[length] == '\0'))
+                if (begins_with(w, word, length) && (w[length] == ' ' || w[length] == '\0'))
                         return true;
         return false;
 }
 
 const struct explanation *explain_find(const char *word, size_t *cursor) {
         for (size_t i = *cursor; i < n_explanations; i++)
-                if (strcasecmp(explanations[i].name, word) == 0 || has_word(explanations[i].columns, word)) {
+                if (has_word(explanations[i].name, word) || has_word(explanations[i].columns, word)) {
                         *cursor = i + 1;
                         return explanations + i;
                 }

@@ -18,6 +18,6 @@ struct explanation {
 extern const struct explanation explanations[];
 extern const size_t n_explanations;
 
-/* Finds by name or by column, in any case: the first at or behind *cursor (which starts as 0 and is moved behind
- * it); NULL: no more. */
+/* Finds by name, by a word of a name, or by column, in any case and with hyphens, underscores and spaces alike: the
+ * first at or behind *cursor (which starts as 0 and is moved behind it); NULL: no more. */
 const struct explanation *explain_find(const char *word, size_t *cursor);

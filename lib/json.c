@@ -327,6 +327,36 @@ static void put_path_change(struct buffer *b, const struct change *c) {
         }
 }
 
+static void put_trigger(struct buffer *b, const struct trigger *t) {
+        char name[TRIGGER_NAME_MAX], command[TRIGGER_COMMAND_MAX];
+
+        if (!t || !trigger_kind_name(t->kind))
+                return;
+
+        put_name(b, "trigger");
+        buffer_putc(b, '{');
+        put_word(b, "kind", trigger_kind_name(t->kind));
+        put_word(b, "name", trigger_name(t, name));
+        put_word(b, "side", trigger_side(t->kind));
+        if (t->has_error_cause) {
+                put_u64(b, "errorCause", t->error_cause);
+                put_text(b, "errorCauseName", error_cause_name(t->error_cause) ?: "");
+        }
+        if (trigger_idle_msec(t) > 0)
+                put_u64(b, "idleMs", trigger_idle_msec(t));
+        else {
+                if (t->tries > 0)
+                        put_u64(b, "tries", t->tries);
+                if (t->tries_max > 0)
+                        put_u64(b, "triesMax", t->tries_max);
+        }
+        if (t->pid > 0) {
+                put_u64(b, "pid", t->pid);
+                put_text(b, "command", trigger_command(t, command));
+        }
+        buffer_putc(b, '}');
+}
+
 static void put_unobserved(struct buffer *b, const struct change *c) {
         const struct netns *netns = snapshot_netns(c->snapshot, c->netns);
 
@@ -363,6 +393,7 @@ void json_write_change(struct buffer *b, const struct change *c) {
                 put_word(b, "cause", cause_name(c->cause));
                 put_word(b, "causeCertainty", certainty_name(c->cause_certainty));
         }
+        put_trigger(b, c->trigger);
         if (c->type == CHANGE_UNOBSERVED)
                 put_unobserved(b, c);
         if (c->endpoint) {

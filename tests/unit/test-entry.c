@@ -257,6 +257,91 @@ static void test_causes(void **state) {
         }
 }
 
+/* What the kernel has told takes the place of what is concluded, and has fields of its own. */
+static void test_triggers(void **state) {
+        static const struct {
+                enum change_type type;
+                int old_state, new_state, priority;
+                enum cause cause;
+                struct trigger trigger;
+                const char *message, *fields;
+        } cases[] = {
+                { CHANGE_ASSOCIATION_DOWN, ASSOCIATION_ESTABLISHED, ASSOCIATION_CLOSED, 4, CAUSE_ABORTED,
+                  { .kind = TRIGGER_CHUNK, .number = CHUNK_ABORT, .has_error_cause = true, .error_cause = 12 },
+                  " gone: was established (" ENDS "); peer aborted: user-initiated ABORT",
+                  "SCTP_CAUSE=aborted\nSCTP_CAUSE_CERTAINTY=exact\nSCTP_TRIGGER=chunk\nSCTP_TRIGGER_NAME=ABORT\n"
+                  "SCTP_SIDE=peer\nSCTP_ERROR_CAUSE=12\nSCTP_ERROR_CAUSE_NAME=user-initiated ABORT\n"
+                  "SCTP_CERTAINTY=exact\n" },
+                { CHANGE_ASSOCIATION_DOWN, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_CLOSED, 4, CAUSE_INIT_TIMEOUT,
+                  { .kind = TRIGGER_TIMER, .number = TIMER_T1_INIT, .tries = 8, .tries_max = 8 },
+                  " gone: was cookie_wait (" ENDS "); we gave up: no answer to INIT after 8 tries",
+                  "SCTP_CAUSE=init_timeout\nSCTP_CAUSE_CERTAINTY=exact\nSCTP_TRIGGER=timer\n"
+                  "SCTP_TRIGGER_NAME=T1-init\nSCTP_SIDE=local\nSCTP_TRIES=8\nSCTP_TRIES_MAX=8\n"
+                  "SCTP_CERTAINTY=exact\n" },
+                { CHANGE_ASSOCIATION_DOWN, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_CLOSED, 4, CAUSE_UNKNOWN,
+                  { .kind = TRIGGER_ICMP },
+                  " gone: was cookie_wait (" ENDS "); the network says that the peer has no SCTP (ICMP protocol "
+                  "unreachable)",
+                  "SCTP_CAUSE=unknown\nSCTP_TRIGGER=icmp\nSCTP_TRIGGER_NAME=protocol unreachable\n"
+                  "SCTP_SIDE=network\n"
+                  "SCTP_CERTAINTY=exact\n" },
+                { CHANGE_ASSOCIATION_STATE, ASSOCIATION_ESTABLISHED, ASSOCIATION_SHUTDOWN_PENDING, 6, CAUSE_UNKNOWN,
+                  { .kind = TRIGGER_PRIMITIVE, .number = PRIMITIVE_SHUTDOWN, .pid = 123, .command = "a\x1b\nMESSAGE=b" },
+                  " went from established to shutdown_pending: " ENDS
+                  "; we shut it down (a\\x1b\\x0aMESSAGE=b, pid 123)",
+                  "SCTP_TRIGGER=primitive\nSCTP_TRIGGER_NAME=SHUTDOWN\nSCTP_SIDE=local\nSCTP_TRIGGER_PID=123\n"
+                  "SCTP_TRIGGER_COMM=a\\x1b\\x0aMESSAGE=b\nSCTP_CERTAINTY=exact\n" },
+                { CHANGE_ASSOCIATION_STATE, ASSOCIATION_ESTABLISHED, ASSOCIATION_SHUTDOWN_PENDING, 6, CAUSE_UNKNOWN,
+                  { .kind = TRIGGER_TIMER, .number = TIMER_AUTOCLOSE, .tries_max = 30 },
+                  " went from established to shutdown_pending: " ENDS "; closed after 30 s of idleness (autoclose)",
+                  "SCTP_TRIGGER=timer\nSCTP_TRIGGER_NAME=autoclose\nSCTP_SIDE=local\nSCTP_IDLE_MS=30000\n"
+                  "SCTP_CERTAINTY=exact\n" },
+                { CHANGE_PATH_STATE, ASSOCIATION_ESTABLISHED, ASSOCIATION_ESTABLISHED, 4, CAUSE_UNKNOWN,
+                  { .kind = TRIGGER_TIMER, .number = TIMER_HEARTBEAT, .tries = 5, .tries_max = 5 },
+                  ": primary path fd00:1::2 went from active to inactive (" ENDS "); 5 of 5 heartbeats lost",
+                  "SCTP_TRIGGER=timer\nSCTP_TRIGGER_NAME=heartbeat\nSCTP_SIDE=local\nSCTP_TRIES=5\n"
+                  "SCTP_TRIES_MAX=5\n"
+                  "SCTP_CERTAINTY=exact\n" },
+                /* A chunk, and an error cause, that nobody has named */
+                { CHANGE_ASSOCIATION_DOWN, ASSOCIATION_ESTABLISHED, ASSOCIATION_CLOSED, 4, CAUSE_ABORTED,
+                  { .kind = TRIGGER_CHUNK, .number = 77, .has_error_cause = true, .error_cause = 999 },
+                  " gone: was established (" ENDS "); we aborted on the peer's chunk 77: error cause 999",
+                  "SCTP_TRIGGER=chunk\nSCTP_TRIGGER_NAME=77\nSCTP_SIDE=peer\nSCTP_ERROR_CAUSE=999\n"
+                  "SCTP_CERTAINTY=exact\n" },
+        };
+        _cleanup_(snapshot_unref_p) struct snapshot *s = make(false);
+        static const struct trigger none = {};
+        _cleanup_free_ char *guessed = NULL;
+        struct change c;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_free_ char *text = NULL;
+                char line[256];
+
+                c = change_of(s, cases[i].type);
+                c.old_state = cases[i].old_state;
+                c.new_state = cases[i].new_state;
+                c.cause = cases[i].cause;
+                c.certainty = c.cause_certainty = CERTAINTY_EXACT;
+                c.trigger = &cases[i].trigger;
+                snprintf(line, sizeof(line), "SCTP association 5%s", cases[i].message);
+                expect(&c, cases[i].priority, line);
+                text = text_of(&c);
+                if (!strstr(text, cases[i].fields))
+                        fail_msg("not\n%s in\n%s", cases[i].fields, text);
+        }
+
+        c = change_of(s, CHANGE_ASSOCIATION_DOWN);
+        c.cause = CAUSE_ABORTED;
+        c.cause_certainty = CERTAINTY_LOW;
+        c.trigger = &none;
+        expect(&c, 4, "SCTP association 5 gone: was established (" ENDS "); probably aborted");
+        guessed = text_of(&c);
+        assert_none(guessed, "SCTP_TRIGGER");
+        assert_none(guessed, "SCTP_SIDE");
+}
+
 static void test_paths(void **state) {
         static const struct {
                 int old_state, new_state, priority;
@@ -618,6 +703,7 @@ int main(void) {
                 cmocka_unit_test(test_fields),
                 cmocka_unit_test(test_steps),
                 cmocka_unit_test(test_causes),
+                cmocka_unit_test(test_triggers),
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_impaired),
                 cmocka_unit_test(test_peer_name),

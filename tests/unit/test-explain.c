@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "changes.h"
 #include "explain.h"
 #include "field.h"
 #include "impaired.h"
@@ -89,6 +90,7 @@ static const char *subject_of(const char *type) {
                 { "Change", "change" }, { "SourceResult", "source result" }, { "Source", "source" },
                 { "Complaint", "complaint" }, { "Clients", "clients" }, { "Journal", "journal" },
                 { "Cause", "cause" }, { "Sample", "sample" }, { "History", "history" },
+                { "TriggerKind", "trigger kind" }, { "Side", "side" }, { "Trigger", "trigger" },
         };
 
         for (size_t i = 0; i < ELEMENTS(subjects); i++)
@@ -165,6 +167,14 @@ static void test_names(void **state) {
         check_names("capability", capability_name, _CAPABILITY_MAX);
         check_names("impairment", impairment_name, _IMPAIRMENT_MAX);
         check_names("source name", source_name_of, _SOURCE_MAX);
+        check_names("trigger kind", trigger_kind_name, _TRIGGER_KIND_MAX);
+        check_names("side", trigger_side, _TRIGGER_KIND_MAX);
+        check_names("chunk", chunk_name, UINT8_MAX + 1);
+        check_names("timer", timer_name, _TIMER_MAX);
+        check_names("primitive", primitive_name, _PRIMITIVE_MAX);
+        check_names("error cause", error_cause_name, UINT16_MAX + 1);
+        check_names("cause", cause_name, _CAUSE_MAX);
+        check_names("certainty", certainty_name, CERTAINTY_EXACT + 1);
 }
 
 /* The kernel's tables, as it prints them: words of the first line, or of each line the first. */
@@ -208,6 +218,7 @@ static void test_tables(void **state) {
 }
 
 static void test_find(void **state) {
+        static const char *const aborts[] = { "chunk", "primitive", "error cause" };
         const struct explanation *e;
         size_t cursor = 0;
 
@@ -227,6 +238,32 @@ static void test_find(void **state) {
         assert_non_null(e);
         assert_string_equal(e->name, "heartbeatIntervalJiffies");
         assert_null(explain_find("hbint", &cursor));
+
+        /* A word of a name, and a name however it is written */
+        cursor = 0;
+        e = explain_find("user-initiated", &cursor);
+        assert_non_null(e);
+        assert_string_equal(e->name, "user-initiated ABORT");
+        assert_null(explain_find("user-initiated", &cursor));
+        cursor = 0;
+        e = explain_find("init_ack", &cursor);
+        assert_non_null(e);
+        assert_string_equal(e->name, "INIT ACK");
+        cursor = 0;
+        e = explain_find("t1 init", &cursor);
+        assert_non_null(e);
+        assert_string_equal(e->name, "T1-init");
+        cursor = 0;
+        for (size_t i = 0; i < ELEMENTS(aborts); i++) {
+                e = explain_find("abort", &cursor);
+                assert_non_null(e);
+                assert_string_equal(e->subject, aborts[i]);
+        }
+        assert_null(explain_find("abort", &cursor));
+        cursor = 0;
+        assert_null(explain_find("INIT ACK ", &cursor));
+        cursor = 0;
+        assert_null(explain_find("-", &cursor));
 
         /* The first and the last column of several, no part of one, and not nothing. */
         cursor = 0;

@@ -350,6 +350,54 @@ static void test_changes(void **state) {
         snapshot_unref(named);
 }
 
+/* What the kernel has told, of any change; its process's name does nothing to whoever reads it. */
+static void test_trigger(void **state) {
+        static const struct {
+                struct trigger trigger;
+                const char *text;
+        } cases[] = {
+                { { .kind = TRIGGER_CHUNK, .number = CHUNK_ABORT, .has_error_cause = true, .error_cause = 12 },
+                  "{\"errorCause\":12,\"errorCauseName\":\"user-initiated ABORT\",\"kind\":\"chunk\","
+                  "\"name\":\"ABORT\",\"side\":\"peer\"}" },
+                { { .kind = TRIGGER_CHUNK, .number = 77, .has_error_cause = true, .error_cause = 999 },
+                  "{\"errorCause\":999,\"kind\":\"chunk\",\"name\":\"77\",\"side\":\"peer\"}" },
+                { { .kind = TRIGGER_TIMER, .number = TIMER_T1_INIT, .tries = 8, .tries_max = 9 },
+                  "{\"kind\":\"timer\",\"name\":\"T1-init\",\"side\":\"local\",\"tries\":8,\"triesMax\":9}" },
+                { { .kind = TRIGGER_TIMER, .number = TIMER_AUTOCLOSE, .tries_max = 30 },
+                  "{\"idleMs\":30000,\"kind\":\"timer\",\"name\":\"autoclose\",\"side\":\"local\"}" },
+                { { .kind = TRIGGER_PRIMITIVE, .number = PRIMITIVE_ABORT, .pid = 123, .command = "a\"\x1b\xff" },
+                  "{\"command\":\"a\\\"\\\\x1b\\\\xff\",\"kind\":\"primitive\",\"name\":\"ABORT\",\"pid\":123,"
+                  "\"side\":\"local\"}" },
+                { { .kind = TRIGGER_ICMP, .command = "x" },
+                  "{\"kind\":\"icmp\",\"name\":\"protocol unreachable\",\"side\":\"network\"}" },
+                { { .number = 3 }, NULL },
+                { { .kind = _TRIGGER_KIND_MAX }, NULL },
+        };
+        static const enum change_type types[] = { CHANGE_ASSOCIATION_DOWN, CHANGE_PATH_REMOVED, CHANGE_IMPAIRED };
+        struct snapshot *s = sample(250);
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(cases) * ELEMENTS(types); i++) {
+                struct change change = {
+                        .type = types[i % ELEMENTS(types)], .certainty = CERTAINTY_EXACT,
+                        .cause_certainty = CERTAINTY_EXACT, .snapshot = s, .association = snapshot_associations(s),
+                        .trigger = &cases[i / ELEMENTS(types)].trigger,
+                };
+                const char *text = cases[i / ELEMENTS(types)].text;
+                _cleanup_(json_decref_p) json_t *json = json_change(&change);
+
+                assert_string_equal(json_string_value(json_object_get(json, "certainty")), "exact");
+                if (change.type == CHANGE_ASSOCIATION_DOWN)
+                        assert_string_equal(json_string_value(json_object_get(json, "causeCertainty")), "exact");
+                assert_output("Monitor", "change", json_incref(json));
+                if (text)
+                        assert_text(json_incref(json_object_get(json, "trigger")), text);
+                else
+                        assert_null(json_object_get(json, "trigger"));
+        }
+        snapshot_unref(s);
+}
+
 static void test_large_numbers(void **state) {
         _cleanup_(json_decref_p) json_t *object = json_object();
 
@@ -372,6 +420,7 @@ int main(void) {
                 cmocka_unit_test(test_sums_of_counters),
                 cmocka_unit_test(test_change),
                 cmocka_unit_test(test_changes),
+                cmocka_unit_test(test_trigger),
                 cmocka_unit_test(test_large_numbers),
         };
 

@@ -504,6 +504,10 @@ run explain rtoms
 same "explain" 0 explain.txt
 run explain SctpT1InitExpireds --json=short
 same "explain as JSON" 0 explain.json
+for word in ABORT T1-init user-initiated init-ack RECONF; do
+        run explain "$word"
+        expect "explain $word" 0
+done
 run explain nothing-at-all
 says "explain of nothing" 4 'Nothing is called "nothing-at-all"'
 run explain rtoMz
@@ -899,7 +903,7 @@ for wrong in --min-paths=0 --min-associations=x --nonsense more --watch --port; 
         expect "and unknown" 3
 done
 
-# log, of a journal that systemd-journal-remote(8) made of log.export, where systemd's library is
+# log, of a journal that systemd-journal-remote(8) made of log.export and triggers.export, where systemd's library is
 
 run log --directory="$scratch/nowhere"
 if grep -q "is not installed" "$scratch/err"; then
@@ -959,6 +963,12 @@ elif command -v xz >/dev/null; then
         says "what is no journal" 1 "or none that may be read"
         log --boot=22222222222222222222222222222222 --lines=0
         says "nothing of such a boot" 4 "No change matches"
+        mkdir "$scratch/triggers"
+        xz -dc "$data/journal/triggers.journal.xz" >"$scratch/triggers/triggers.journal"
+        run log --directory="$scratch/triggers"
+        same "log of what the kernel told" 0 triggers.txt
+        run log --directory="$scratch/triggers" --json=short
+        same "log of it as JSON" 0 triggers.json
         usage "not together with --netns=host" log --directory="$scratch/journal" --netns=host
         usage "not together with --netns=pid:1" log --directory="$scratch/journal" --netns=pid:1
 fi

@@ -67,6 +67,48 @@ static const struct {
           STYLE_PLAIN },
         /* Of the journal: what is no change. */
         { AT "'message': 'SCTP is available'", WHEN "SCTP is available", STYLE_PLAIN },
+        /* What the kernel has told takes the place of what is concluded. */
+        { AT "'type': 'association_down', 'association': {" ENDS ", " OWNER "}, 'oldState': 'established',"
+          "'newState': 'closed', 'certainty': 'exact', 'cause': 'aborted', 'causeCertainty': 'exact',"
+          "'trigger': {'kind': 'chunk', 'name': 'ABORT', 'side': 'peer', 'errorCause': 12}",
+          WHEN "association_down " SHOWN " established -> closed; peer aborted: user-initiated ABORT; mme[7]",
+          STYLE_TROUBLE },
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'cookie_wait', 'newState': 'closed',"
+          "'cause': 'init_timeout', 'causeCertainty': 'exact', 'trigger': {'kind': 'timer', 'name': 'T1-init',"
+          "'side': 'local', 'tries': 8, 'triesMax': 8}",
+          WHEN "association_down " SHOWN " cookie_wait -> closed; we gave up: no answer to INIT after 8 tries",
+          STYLE_TROUBLE },
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'established', 'newState': 'closed',"
+          "'cause': 'aborted', 'trigger': {'kind': 'chunk', 'name': 'DATA', 'side': 'peer', 'errorCause': 9}",
+          WHEN "association_down " SHOWN " established -> closed; we aborted on the peer's DATA: no user data",
+          STYLE_TROUBLE },
+        { AT "'type': 'association_state', 'association': {" ENDS "}, 'oldState': 'established',"
+          "'newState': 'shutdown_pending', 'trigger': {'kind': 'timer', 'name': 'autoclose', 'side': 'local',"
+          "'idleMs': 4294967295000}",
+          WHEN "association_state " SHOWN " established -> shutdown_pending; closed after 4294967295 s of idleness"
+          " (autoclose)", STYLE_PLAIN },
+        { AT "'type': 'association_state', 'association': {" ENDS "}, 'oldState': 'established',"
+          "'newState': 'shutdown_pending', 'trigger': {'kind': 'primitive', 'name': 'SHUTDOWN', 'side': 'local',"
+          "'pid': 123, 'command': 's\\u001b[31m'}",
+          WHEN "association_state " SHOWN " established -> shutdown_pending; we shut it down (s\\x1b[31m, pid 123)",
+          STYLE_PLAIN },
+        { AT "'type': 'path_state', 'association': {" ENDS "}, 'path': '10.0.0.2', 'oldPathState': 'active',"
+          "'newPathState': 'inactive', 'trigger': {'kind': 'timer', 'name': 'heartbeat', 'side': 'local',"
+          "'tries': 5, 'triesMax': 5}",
+          WHEN "path_state " SHOWN " path 10.0.0.2 active -> inactive; 5 of 5 heartbeats lost", STYLE_WARNING },
+        { AT "'type': 'association_restart', 'association': {" ENDS "}, 'trigger': {'kind': 'chunk',"
+          "'name': 'COOKIE ECHO', 'side': 'peer'}",
+          WHEN "association_restart " SHOWN "; peer restarted", STYLE_WARNING },
+        /* What is not understood says nothing, and figures that cannot be do no harm. */
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'established', 'newState': 'closed',"
+          "'cause': 'aborted', 'causeCertainty': 'exact', 'trigger': {'kind': 'comet', 'name': 'ABORT', 'side': 'sky'}",
+          WHEN "association_down " SHOWN " established -> closed; aborted", STYLE_TROUBLE },
+        { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'established', 'newState': 'closed',"
+          "'cause': 'aborted', 'causeCertainty': 'low', 'trigger': ['chunk']",
+          WHEN "association_down " SHOWN " established -> closed; probably aborted", STYLE_TROUBLE },
+        { AT "'type': 'path_state', 'association': {" ENDS "}, 'trigger': {'kind': 'timer', 'name': 'heartbeat',"
+          "'tries': -5, 'triesMax': 99999999999, 'errorCause': 99999999999, 'pid': 'x'}",
+          WHEN "path_state " SHOWN "; no answer to heartbeats", STYLE_PLAIN },
         /* Others' text does nothing to a terminal, and what is not understood breaks nothing. */
         { AT "'type': 'association_new\\u001b[31m', 'association': {" ENDS ", 'container': 'w\\u009b2J\\n'}",
           WHEN "association_new\\x1b[31m " SHOWN "; in container w\\xc2\\x9b2J\\x0a", STYLE_PLAIN },
