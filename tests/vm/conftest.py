@@ -1,5 +1,6 @@
 """A test that takes `machine` gets a fresh one, once with each kernel; one that is long and has a mark for it, with that
-kernel only, unless SCTPMON_EVERY_KERNEL is set. With SCTPMON_NO_BPF the kernel's tables are read in all of them."""
+kernel only, unless SCTPMON_EVERY_KERNEL is set. Where it is asked for, and everywhere with SCTPMON_NO_BPF, the daemon in
+it reads the kernel's tables."""
 
 import os
 from pathlib import Path
@@ -30,10 +31,10 @@ def pytest_generate_tests(metafunc):
 def machine(request, kernel):
     marker = request.node.get_closest_marker("machine")
     options = dict(marker.kwargs) if marker else {}
-    bare = options.pop("bare", False)
+    bare, bpf = options.pop("bare", False), options.pop("bpf", True)
     tree = None if bare else request.config.getoption("tree")
     with start(kernel, tree=tree, **options) as machine:
-        if tree and "SCTPMON_NO_BPF" in os.environ:
+        if tree and ("SCTPMON_NO_BPF" in os.environ or not bpf):
             machine.put("/etc/sctpmond.conf.d/00-no-bpf.conf", "[Monitor]\nBpf=no\n")
         yield machine
 

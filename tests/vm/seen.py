@@ -16,7 +16,8 @@ def status(machine):
 
 
 def source(machine, name):
-    return next(source for source in status(machine)["sources"] if source["name"] == name)
+    """Before the first look there are none: then its result is None."""
+    return next((one for one in status(machine)["sources"] if one["name"] == name), {"name": name, "result": None})
 
 
 def by_port(rows):

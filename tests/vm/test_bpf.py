@@ -43,11 +43,7 @@ def restart(machine, unit="", bpf="yes"):
 
 
 def wait_for_source(machine, result, name="bpf_listing"):
-    """Before the first look there are no sources."""
-    return eventually(
-        lambda: next((one for one in status(machine)["sources"] if one["name"] == name), {}),
-        lambda now: now.get("result") == result,
-    )
+    return eventually(lambda: source(machine, name), lambda now: now["result"] == result)
 
 
 def same_words(rows):
@@ -64,7 +60,7 @@ def same_words(rows):
 def start_peers(machine):
     machine.run("modprobe sctp && /usr/local/lib/lab/two-namespaces")
     for where in "", IN_PEER:
-        machine.run(f"{where} sysctl -q net.sctp.hb_interval=3600000")
+        machine.run(f"{where} sysctl -q net.sctp.hb_interval=3600000 net.sctp.max_init_retransmits=1000")
     for port, where, address in (5000, "", "127.0.0.1"), (5001, IN_PEER, "10.0.1.2"):
         server(machine, "ncat", address, port, where=where)
         machine.wait_until(f"{where} grep -qw {port} /proc/net/sctp/eps")

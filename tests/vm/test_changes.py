@@ -8,7 +8,7 @@ import pytest
 
 import journal
 import sctppeer
-from seen import by_ports, eventually, listed, row_is, status
+from seen import by_ports, eventually, listed, row_is, source, status
 
 IN_PEER = "ip netns exec peer"
 # Gives up after some seconds what it gives up after minutes by default.
@@ -20,12 +20,15 @@ IMPATIENT = (
 MONITOR = "/run/monitor"
 
 
-def watch_all(machine):
-    """Two namespaces with two links between them, the daemon, and somebody who follows it."""
+def watch_all(machine, bpf):
+    """Two namespaces with two links between them, the daemon, and somebody who follows it. With `bpf` the kernel tells
+    what happens, without it two looks do."""
     machine.run(f"modprobe sctp && /usr/local/lib/lab/two-namespaces && {IMPATIENT}")
     sctppeer.install(machine)
-    machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nInterval=100ms\nCpuShare=100%\nDamping=no\n")
+    machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nInterval=100ms\nCpuShare=100%\nDamping=no\n"
+                f"Bpf={'yes' if bpf else 'no'}\n")
     machine.run("systemctl start sctpmond && sctpctl eps")
+    eventually(lambda: source(machine, "bpf_events"), lambda now: now["result"] == ("read" if bpf else "skipped"))
     follower = machine.spawn(f"exec sctpctl monitor --json=short >{MONITOR}")
     eventually(lambda: status(machine)["clients"]["monitors"], lambda n: n == 1)
     return follower
@@ -105,8 +108,32 @@ def down(entries, port, client=True):
     return next(entry for entry in journal.of(entries, *ends) if entry["kind"] == "association_down")
 
 
+def triggers(entries, port, client=True):
+    """What made each thing happen that one end is told of: kind and name, and the error cause."""
+    ends = (port + 1000, port) if client else (port, port + 1000)
+    assert all(entry["SCTP_CERTAINTY"] == "exact" for entry in journal.of(entries, *ends) if "SCTP_REASONS" not in entry)
+    return [
+        " ".join(entry[name] for name in ("SCTP_TRIGGER", "SCTP_TRIGGER_NAME", "SCTP_ERROR_CAUSE") if name in entry)
+        for entry in journal.of(entries, *ends) if "SCTP_REASONS" not in entry
+    ]
+
+
+# What happens when one end connects, and the other is connected to.
+CONNECTS = ["closed -> cookie_wait", "cookie_wait -> cookie_echoed", "up"]
+CONNECTED_BY = ["primitive ASSOCIATE", "chunk INIT ACK", "chunk COOKIE ACK"]
+
+
 def test_ends(machine):
-    watch_all(machine)
+    check_ends(machine, bpf=True)
+
+
+@pytest.mark.kernel("6.1")
+def test_ends_without_bpf(machine):
+    check_ends(machine, bpf=False)
+
+
+def check_ends(machine, bpf):
+    watch_all(machine, bpf)
 
     # A client that closes: SHUTDOWN.
     server, client = join(machine, 5000)
@@ -130,7 +157,7 @@ def test_ends(machine):
         for client_end in True, False:
             assert without_steps(story(entries, port, client_end)) == ["up", f"down: {cause}"]
             entry = down(entries, port, client_end)
-            assert entry["SCTP_CAUSE_CERTAINTY"] == "high"
+            assert entry["SCTP_CAUSE_CERTAINTY"] == ("exact" if bpf else "high")
             assert int(entry["SCTP_DURATION_MS"]) >= 0
             assert entry.get("SCTP_NETNS_NAME") == (None if client_end else "peer")
             # Of one that was closed before its end nobody has the socket any more; what came before may have been told
@@ -140,6 +167,8 @@ def test_ends(machine):
             assert owned or (port, client_end) == (5000, True)
             assert all(e["SCTP_COMM"] == "sctppeer" and e["SCTP_PID"] for e in owned)
     assert without_steps(story(entries, 5003)) == ["down: init_timeout"]
+    if bpf:
+        check_triggers_of_ends(entries)
 
     # Refused by a closed port, nearly each in less time than from one look to the next.
     machine.run("for i in {1..20}; do ncat --sctp -s 10.0.1.1 -p 6004 10.0.1.2 5004 </dev/null || true; done 2>&1")
@@ -152,17 +181,48 @@ def test_ends(machine):
         told = [entry for entry in journal.of(entries, 6004, 5004) if entry["kind"] == "association_down"]
         return len(told), sum(int(entry["SCTP_FAILED"]) for entry in rest)
 
-    # Of one that was seen before it ended the counters do not tell how: then one less is counted, to be sure.
-    told, counted = eventually(refused, lambda found: found[1] >= 20 - 2 * found[0])
-    assert 10 <= told + counted <= 20
+    if bpf:
+        assert eventually(refused, lambda found: found[0] >= 20) == (20, 0)
+        assert triggers(journal.entries(machine), 5004) == ["primitive ASSOCIATE", "chunk ABORT"] * 20
+    else:
+        # Of one that was seen before it ended the counters do not tell how: then one less is counted, to be sure.
+        told, counted = eventually(refused, lambda found: found[1] >= 20 - 2 * found[0])
+        assert 10 <= told + counted <= 20
     same_everywhere(machine)
     for process in server, killed_server, abort_server:
         process.kill()
 
 
+def check_triggers_of_ends(entries):
+    for port in 5000, 5001:
+        assert story(entries, port) == [
+            *CONNECTS, "established -> shutdown_pending", "shutdown_pending -> shutdown_sent", "down: graceful",
+        ] or story(entries, port) == [*CONNECTS, "established -> shutdown_sent", "down: graceful"]
+        assert triggers(entries, port)[-1] == "chunk SHUTDOWN ACK"
+        assert set(triggers(entries, port)[3:-1]) <= {"primitive SHUTDOWN", "chunk SACK"}
+        assert story(entries, port, client=False) == ["up", "established -> shutdown_ack_sent", "down: graceful"]
+        assert triggers(entries, port, client=False) == ["chunk COOKIE ECHO", "chunk SHUTDOWN", "chunk SHUTDOWN COMPLETE"]
+    assert triggers(entries, 5002) == [*CONNECTED_BY, "primitive ABORT 12"]
+    assert triggers(entries, 5002, client=False) == ["chunk COOKIE ECHO", "chunk ABORT 12"]
+    assert triggers(entries, 5003) == ["primitive ASSOCIATE", "timer T1-init"]
+    entry = down(entries, 5003)
+    assert int(entry["SCTP_TRIES"]) >= int(entry["SCTP_TRIES_MAX"]) == 3
+    assert "no answer to INIT after " in entry["MESSAGE"]
+    assert "user-initiated ABORT" in down(entries, 5002, client=False)["MESSAGE"]
+
+
 @pytest.mark.kernel("6.1")
 def test_links_that_fail(machine):
-    watch_all(machine)
+    check_links_that_fail(machine, bpf=True)
+
+
+@pytest.mark.kernel("6.12")
+def test_links_that_fail_without_bpf(machine):
+    check_links_that_fail(machine, bpf=False)
+
+
+def check_links_that_fail(machine, bpf):
+    watch_all(machine, bpf)
 
     # One of two paths fails, and comes back.
     two_server, two = join(machine, 5000, paths=2)
@@ -201,13 +261,28 @@ def test_links_that_fail(machine):
             told = without_steps(story(entries, port, client_end))
             assert (told[0], told[-1]) == ("up", "down: retransmissions_exhausted"), told
     assert "shutdown_sent" in " ".join(story(entries, 5003))
+    if bpf:
+        assert triggers(entries, 5001)[-1] == "timer T3-rtx"
+        assert triggers(entries, 5002)[-1] == triggers(entries, 5002, client=False)[-1] == "timer heartbeat"
+        assert triggers(entries, 5003)[-1] == "timer T2-shutdown"
+        entry = down(entries, 5001)
+        assert int(entry["SCTP_TRIES"]) >= int(entry["SCTP_TRIES_MAX"]) == 4
     for process in two, two_server, busy_server, idle_server, silent_server:
         process.kill()
 
 
 @pytest.mark.kernel("6.12")
 def test_the_same_association_goes_on(machine):
-    watch_all(machine)
+    check_the_same_association_goes_on(machine, bpf=True)
+
+
+@pytest.mark.kernel("6.1")
+def test_the_same_association_goes_on_without_bpf(machine):
+    check_the_same_association_goes_on(machine, bpf=False)
+
+
+def check_the_same_association_goes_on(machine, bpf):
+    watch_all(machine, bpf)
 
     # The peer begins anew without having said farewell. A HEARTBEAT in between would be answered by an ABORT.
     server, client = join(machine, 5000, heartbeat=0)

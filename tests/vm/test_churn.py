@@ -64,6 +64,8 @@ def of_port(changes, port):
 @pytest.mark.parametrize("bpf", ["yes", "no"])
 def test_untouched_associations_are_never_missed(machine, bpf):
     seconds = int(os.environ.get("SCTPMON_CHURN_SECONDS", SECONDS))
+    # The kernel tells each step of each; looks meet some.
+    rate = RATE // 4 if bpf == "yes" else RATE
     load.install(machine)
     machine.put("/etc/sctpmond.conf.d/20-test.conf", f"[Monitor]\nBpf={bpf}\n")
     # Nobody has the time for HEARTBEATs here: paths would fail, and be told of.
@@ -75,12 +77,12 @@ def test_untouched_associations_are_never_missed(machine, bpf):
     watch = machine.spawn("exec sctpctl assocs --watch --json=short >/run/watch")
     machine.put("/run/listener.py", LISTENER)
     # It goes before those who look on: an emulated machine may not have the time for both.
-    churn = machine.spawn(f"exec nice -n -15 sctpload -p {CHURN_PORT} churn {RATE} {seconds}")
+    churn = machine.spawn(f"exec nice -n -15 sctpload -p {CHURN_PORT} churn {rate} {seconds}")
     listener = machine.spawn(f"exec python3 /run/listener.py {churn.pid} {HELD_PORT}")
     assert churn.wait(4 * seconds + 60) == 0, churn.output()
     assert listener.wait() == 0, listener.output()
 
-    assert f"made {RATE * seconds} " in churn.stdout
+    assert f"made {rate * seconds} " in churn.stdout
     result = json.loads(listener.stdout)
     assert result["rows"] == 2 * UNTOUCHED
     assert result["listings"] >= seconds / 10

@@ -36,6 +36,7 @@ def of_server(entries, port):
 
 
 @pytest.mark.kernel("6.12")
+@pytest.mark.machine(bpf=False)
 def test_processes_that_are_killed(machine):
     load.install(machine)
     machine.run("modprobe sctp")
@@ -114,6 +115,7 @@ def test_settings_are_reloaded(machine):
     assert service(machine, "ActiveState") == "active"
 
 
+@pytest.mark.machine(bpf=False)
 def test_a_scanner_that_is_stuck(machine):
     load.install(machine)
     configure(machine, "ScanWait=300ms", "ScanTimeout=2s")

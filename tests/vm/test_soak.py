@@ -78,8 +78,20 @@ class Counter:
         return json.loads(self.machine.get("/run/counted"))
 
 
+# What is told of each goes to the journal: the kernel tells each step, of which looks meet a few.
 @pytest.mark.kernel("6.12")
 def test_soak(machine):
+    soak(machine, RATE // 5)
+    assert seen.source(machine, "bpf_events").get("reason") is None
+
+
+@pytest.mark.kernel("6.1")
+@pytest.mark.machine(bpf=False)
+def test_soak_without_bpf(machine):
+    soak(machine, RATE)
+
+
+def soak(machine, rate):
     seconds = int(os.environ.get("SCTPMON_SOAK_SECONDS", SECONDS))
     load.install(machine)
     machine.run(ENDS)
@@ -94,9 +106,9 @@ def test_soak(machine):
     counter = Counter(machine)
 
     # It goes before those who look on: an emulated machine may not have the time for both.
-    churn = machine.spawn(f"exec nice -n -15 sctpload -c -a 10.0.0.2 -p {CHURN_PORT} -k {CHURNING} churn {RATE} {seconds}")
+    churn = machine.spawn(f"exec nice -n -15 sctpload -c -a 10.0.0.2 -p {CHURN_PORT} -k {CHURNING} churn {rate} {seconds}")
     assert churn.wait(6 * seconds + 120) == 0, churn.output()
-    made = RATE * seconds
+    made = rate * seconds
     assert f"made {made} " in churn.stdout
 
     seen.eventually(lambda: seen.status(machine)["associations"], lambda n: n == 2 * IDLE, timeout=120)

@@ -73,7 +73,8 @@ def test_same_ports_from_two_addresses(machine):
         time.sleep(0.2)
     assert [row["localAddresses"] for row in rows] == [[LOCAL[1]]]
     ends = [entry for entry in journal.entries(machine) if entry["kind"] == "association_down"]
-    assert [(entry["SCTP_LOCAL_ADDRS"], entry["SCTP_CERTAINTY"]) for entry in ends] == [(LOCAL[0], "high")]
+    assert [entry["SCTP_LOCAL_ADDRS"] for entry in ends] == [LOCAL[0]]
+    assert ends[0]["SCTP_CERTAINTY"] in ("high", "exact")
 
 
 def test_tags_behind_many_that_wait(machine):

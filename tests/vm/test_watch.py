@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from peers import client, server, wait_for_association, wait_for_listeners
 from screen import Screen
 
@@ -135,6 +137,7 @@ def test_it_comes_back_with_the_daemon(machine):
     shell.assert_restored(0)
 
 
+@pytest.mark.machine(bpf=False)
 def test_into_a_pipe(machine):
     start_with_an_association(machine)
     lines = machine.spawn("sctpctl assocs --watch | cat")
