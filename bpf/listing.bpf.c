@@ -265,7 +265,8 @@ static __always_inline bool open_table(void) {
 
         cursor.absent = !table;
         /* Between calls it may have been replaced, and be gone: all of the new one is walked. */
-        if ((__u64) table != cursor.table && (__u64) BPF_CORE_READ(table, future_tbl) != cursor.table) {
+        if (cursor.table == 0 ||
+            ((__u64) table != cursor.table && (__u64) BPF_CORE_READ(table, future_tbl) != cursor.table)) {
                 cursor.table = (__u64) table;
                 cursor.bucket = 0;
         }

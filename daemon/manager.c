@@ -374,8 +374,9 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
                         monitor_finish_look(&m->monitors, s);
                 }
                 if (measure || can_measure(snapshot_head(s))) {
-                        if (!m->reported || w.any)
+                        if (!m->reported || w.any || m->news_told)
                                 (void) journal_checkpoint(m->journal, s);
+                        m->news_told = false;
                         snapshot_unref(m->reported);
                         m->reported = snapshot_ref(s);
                 }
@@ -400,6 +401,8 @@ static int manager_tell_news(struct manager *m, struct snapshot *news) {
         if (!m->reported)
                 return 0;
         r = changes_tell(news, m->told, &left, tell_one, &w);
+        m->news_told |= w.any;
+        monitor_finish_news(&m->monitors);
         if (r >= 0 && left && m->asked == 0)
                 r = ask(m);
         return r;

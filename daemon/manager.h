@@ -30,6 +30,7 @@ struct manager {
         struct damper *damper;
         struct tally *tally;                    /* what the counters have told up to `reported` */
         struct told *told;                      /* what news have told since then */
+        bool news_told;                         /* and whether they have told anything */
         struct history *history;
         struct samples *samples;
         uint64_t samples_due;                   /* monotonic: the next round of them */

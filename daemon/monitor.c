@@ -259,12 +259,21 @@ void monitor_tell_figures(struct monitor_list *monitors, const struct change *c)
         }
 }
 
-void monitor_finish_look(struct monitor_list *monitors, const struct snapshot *s) {
-        _cleanup_(message_unref_p) struct message *look = NULL;
+void monitor_finish_news(struct monitor_list *monitors) {
         struct monitor *m, *following;
 
         for (m = TAILQ_FIRST(monitors); m; m = following) {
                 following = TAILQ_NEXT(m, entry);
+                if (m->lost > 0)
+                        overrun(m);
+        }
+}
+
+void monitor_finish_look(struct monitor_list *monitors, const struct snapshot *s) {
+        _cleanup_(message_unref_p) struct message *look = NULL;
+        struct monitor *m;
+
+        TAILQ_FOREACH(m, monitors, entry)
                 if (m->phase == LIVE && m->options.updates) {
                         json_t *reply = look ? NULL : scan_reply(s);
 
@@ -272,9 +281,7 @@ void monitor_finish_look(struct monitor_list *monitors, const struct snapshot *s
                                 look = NULL;
                         notify(m, look);
                 }
-                if (m->lost > 0)
-                        overrun(m);
-        }
+        monitor_finish_news(monitors);
 }
 
 unsigned monitor_count(const struct monitor_list *monitors) {

@@ -33,7 +33,8 @@ bool monitor_wants_updates(const struct monitor_list *monitors);
 /* For each change of a look, before the history has got it; for each association whose figures alone have changed. */
 void monitor_tell(struct monitor_list *monitors, const struct event *e);
 void monitor_tell_figures(struct monitor_list *monitors, const struct change *c);
-/* All of a look has been told. Whoever could not be told all of it is ended with the error Overrun. */
+/* All of a look, or of news, has been told. Whoever could not be told all of it is ended with the error Overrun. */
+void monitor_finish_news(struct monitor_list *monitors);
 void monitor_finish_look(struct monitor_list *monitors, const struct snapshot *s);
 
 unsigned monitor_count(const struct monitor_list *monitors);

@@ -47,7 +47,8 @@ static int grow(void **array, size_t *allocated, size_t n, size_t max, size_t si
         *allocated = more;
         return 0;
 }
-#define GROW(l, array, slot, n, max) grow((void **) &(l)->array, (l)->allocated + (slot), (n), (max), sizeof(*(l)->array))
+#define GROW(l, array, slot, n, max) \
+        grow((void **) &(l)->array, (l)->allocated + (slot), (n), (max), sizeof(*(l)->array))
 
 static int add_association(struct bpf_listing *l, const struct record_association *r) {
         struct listed row = { .key = r->head.key };

@@ -251,7 +251,7 @@ static int tell_paths(const struct walk *w, const struct association *old, const
                         r = tell_path(w, CHANGE_PATH_STATE, old, new, before, q + i);
         }
         for (uint32_t i = cursor = 0; r >= 0 && i < old->paths.count; i++)
-                if (!find_path(q, new->paths.count, &p[i].address, &cursor)) {
+                if (!p[i].removed && !find_path(q, new->paths.count, &p[i].address, &cursor)) {
                         struct change c = change_of(w, CHANGE_PATH_REMOVED, old, new);
 
                         c.snapshot = w->before;

@@ -254,7 +254,8 @@ static const struct path *find_path(const struct path *paths, uint32_t n, const 
 }
 
 /* When the path's state began, as the last look, or something that happened since, had it. */
-static void date_path(const struct edition *x, const struct tracked *t, const struct association *before, struct path *p) {
+static void date_path(const struct edition *x, const struct tracked *t, const struct association *before,
+                      struct path *p) {
         const struct path *old = before ?
                 find_path(snapshot_paths(x->previous, before->paths), before->paths.count, &p->address) : NULL;
 
@@ -494,6 +495,7 @@ static int make_row(struct edition *x, const struct record_event *r, enum change
                         happening.path_old_state = (int8_t) path_state_from_proc(r->path_old_state);
                 if (path->state_since_monotonic != 0 && at > path->state_since_monotonic && r->event == EVENT_PATH_STATE)
                         happening.duration_usec = at - path->state_since_monotonic;
+                path->removed = r->event == EVENT_PATH_REMOVED;
                 path->state_since = happening.at;
                 path->state_since_monotonic = at;
                 FIELD_GIVE(path, PATH_STATE_SINCE);

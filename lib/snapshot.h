@@ -178,7 +178,8 @@ struct path {
         uint8_t last_state;             /* 1 + the last that a look gave, other than unknown; 0: none */
         struct path_detail detail;
         struct address address;
-        uint8_t reserved_end[6];
+        uint8_t removed;                /* of news: it is what path_removed tells of, and one of the paths no more */
+        uint8_t reserved_end[5];
 };
 
 /* What the kernel told of an association as it did it. Of path_* and primary_changed the row has the path, or the new

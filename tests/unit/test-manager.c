@@ -965,6 +965,114 @@ static void test_what_is_switched_off(void **state) {
         varlink_client_free(c);
 }
 
+/* Of the association with this id, as made_up() has it: established now, or gone. */
+static void give_news(const struct world *w, unsigned id, bool up) {
+        struct snapshot *look = made_up(1, id - 1, 1, 0), *news = NULL;
+        struct association *a;
+        struct happening *h;
+        struct builder b = {};
+
+        assert_int_equal(builder_copy_association(&b, look, snapshot_associations(look), &a), 0);
+        assert_int_equal(builder_add_happening(&b, &h), 0);
+        b.head.news = b.head.available = 1;
+        b.head.started_monotonic = clock_usec(CLOCK_MONOTONIC);
+        *h = (struct happening) {
+                .at = clock_usec(CLOCK_REALTIME),
+                .at_monotonic = b.head.started_monotonic,
+                .path = UINT32_MAX,
+                .type = up ? CHANGE_ASSOCIATION_UP : CHANGE_ASSOCIATION_DOWN,
+                .cause = up ? CAUSE_UNKNOWN : CAUSE_ABORTED,
+                .old_state = up ? ASSOCIATION_CLOSED : ASSOCIATION_ESTABLISHED,
+                .new_state = up ? ASSOCIATION_ESTABLISHED : ASSOCIATION_CLOSED,
+                .path_old_state = -1,
+                .path_new_state = -1,
+                .trigger = { .kind = TRIGGER_CHUNK, .number = up ? CHUNK_COOKIE_ECHO : CHUNK_ABORT },
+        };
+        assert_int_equal(builder_finish(&b, &news), 0);
+        builder_done(&b);
+        assert_int_equal(answer(&w->scanner, 0, 0, news), 0);
+        snapshot_unref(news);
+        snapshot_unref(look);
+}
+
+static void assert_change(struct varlink_client *c, const char *type, unsigned id, const char *certainty) {
+        struct varlink_reply reply = receive(c);
+        json_t *change = json_object_get(reply.parameters, "change");
+
+        assert_string_equal(json_string_value(json_object_get(change, "type")), type);
+        assert_string_equal(json_string_value(json_object_get(change, "certainty")), certainty);
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(change, "association"), "associationId")), id);
+        varlink_reply_done(&reply);
+}
+
+/* What the kernel tells is told at once and once: looks have nothing to add, and the next daemon neither. */
+static void test_news(void **state) {
+        struct world *w = *state;
+        struct varlink_client *c, *m;
+        struct snapshot *saved = NULL;
+        struct varlink_reply reply;
+        unsigned matching;
+        char error[64];
+        int64_t serial;
+        bool stale;
+
+        start(w, NULL);
+        c = client(w);
+        m = client(w);
+        /* Before the first look all that happens is part of what there is. */
+        serial = (int64_t) wait_for_request(w);
+        give_news(w, 9, true);
+        give(w, made_up((uint64_t) serial, 0, 2, 0));
+        call(m, "Monitor", json_pack("{sb}", "present", 0));
+        (void) scan_next(w, 0, 2, 0);
+        reply = receive(m);
+        assert_true(json_is_true(json_object_get(reply.parameters, "ready")));
+        varlink_reply_done(&reply);
+
+        give_news(w, 3, true);
+        assert_change(m, "association_up", 3, "exact");
+        give_news(w, 1, false);
+        assert_change(m, "association_down", 1, "exact");
+        /* The look has both, and one more that nobody has told of. */
+        call(c, "ListAssociations", NULL);
+        (void) scan_next(w, 1, 3, 0);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 3);
+        assert_change(m, "association_up", 4, "high");
+
+        /* News while a look is made: it has seen it, or not yet. */
+        call(c, "ListAssociations", NULL);
+        serial = (int64_t) wait_for_request(w);
+        {
+                struct snapshot *look = made_up((uint64_t) serial, 1, 3, 0);
+
+                give_news(w, 4, false);
+                assert_change(m, "association_down", 4, "exact");
+                give(w, look);
+        }
+        assert_int_equal(receive_list(c, &serial, &stale, error), 3);
+        call(c, "ListAssociations", NULL);
+        (void) scan_next(w, 1, 1, 0);
+        assert_int_equal(receive_list(c, &serial, &stale, error), 1);
+        assert_change(m, "association_down", 3, "low");
+
+        /* That SCTP is there, and five changes. */
+        assert_int_equal(journal_entries(w, 6, "SCTP_CERTAINTY=exact", &matching), 6);
+        assert_int_equal(matching, 3);
+        for (unsigned i = 0; i < 500; i++) {
+                bool done;
+
+                assert_int_equal(snapshot_load(w->state_path, &saved), 0);
+                done = snapshot_head(saved)->n_associations == 1;
+                snapshot_unref(saved);
+                if (done)
+                        break;
+                assert_true(i < 499);
+                (void) poll(NULL, 0, 10);
+        }
+        varlink_client_free(c);
+        varlink_client_free(m);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         static const struct CMUnitTest tests[] = {
@@ -992,6 +1100,7 @@ int main(void) {
                 TEST(test_details_have_their_turn),
                 TEST(test_a_dear_table),
                 TEST(test_what_is_switched_off),
+                TEST(test_news),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,299 @@
+"""What the kernel tells as it does it: rarer beginnings and ends, step by step, each with what made it so, at both
+ends."""
+
+import json
+
+import pytest
+
+import journal
+import load
+from seen import eventually, source
+
+# Plays one scene after the other between the namespaces `here` and `there`, each with a port of its own: the server's,
+# and 1000 above it the client's. Arguments: scenes as NAME:PORT.
+SCENES = r"""
+import contextlib, ctypes, os, signal, socket, struct, subprocess, sys, time
+
+SCTP, AUTOCLOSE, BINDX_ADD, BINDX_REMOVE = 132, 4, 100, 101
+libc = ctypes.CDLL(None, use_errno=True)
+HERE, THERE, OTHER = "10.0.1.1", "10.0.1.2", "10.0.2.1"
+
+def run(command):
+    subprocess.run(command, shell=True, check=True)
+
+def sysctl(**settings):
+    for where in "", "ip netns exec peer":
+        for name, value in settings.items():
+            run(f"{where} sysctl -q net.sctp.{name}={value}")
+
+def packed(address, port):
+    return struct.pack("=HH4s8x", socket.AF_INET, socket.htons(port), socket.inet_aton(address))
+
+namespaces = {place: os.open(path, os.O_RDONLY) for place, path in
+              (("here", "/proc/self/ns/net"), ("there", "/run/netns/peer"))}
+
+def opened(place, address, port, kind=socket.SOCK_STREAM):
+    assert libc.setns(namespaces[place], 0) == 0
+    s = socket.socket(socket.AF_INET, kind, SCTP)
+    assert libc.setns(namespaces["here"], 0) == 0
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((address, port))
+    return s
+
+def server(port, kind=socket.SOCK_STREAM):
+    s = opened("there", THERE, port, kind)
+    s.listen(5)
+    return s
+
+def client(port, kind=socket.SOCK_STREAM):
+    return opened("here", HERE, port + 1000, kind)
+
+def pair(port):
+    listener, c = server(port), client(port)
+    c.connect((THERE, port))
+    s, _ = listener.accept()
+    listener.close()
+    return c, s
+
+@contextlib.contextmanager
+def filtered(rule, *places):
+    for place in places:
+        run(f"{place} nft 'add table ip f; add chain ip f i {{ type filter hook input priority 0; }}; "
+            f"add rule ip f i {rule}'")
+    yield
+    for place in places:
+        run(f"{place} nft delete table ip f")
+
+IN_HERE, IN_THERE = "", "ip netns exec peer"
+
+def refused(function, *arguments):
+    try:
+        function(*arguments)
+    except OSError as error:
+        print(f"({error})")
+
+def cookie_unanswered(port):
+    listener, c = server(port), client(port)
+    with filtered("ip protocol sctp sctp chunk cookie-echo exists drop", IN_THERE):
+        refused(c.connect, (THERE, port))
+    c.close(), listener.close()
+
+def shutdown_unanswered(port):
+    # So often as T5 takes to expire: five times the greatest RTO.
+    sysctl(association_max_retrans=30, path_max_retrans=20)
+    c, s = pair(port)
+    with filtered("ip protocol sctp sctp chunk shutdown-ack exists drop", IN_HERE):
+        c.close()
+        time.sleep(5)
+    s.close()
+    sysctl(association_max_retrans=4, path_max_retrans=2)
+
+def idle(port):
+    listener, c = server(port, socket.SOCK_SEQPACKET), client(port, socket.SOCK_SEQPACKET)
+    c.setsockopt(SCTP, AUTOCLOSE, struct.pack("i", 1))
+    c.connect((THERE, port))
+    time.sleep(2.5)
+    c.close(), listener.close()
+
+def unreachable(port):
+    c = client(port)
+    with filtered("ip protocol sctp reject with icmp type prot-unreachable", IN_THERE):
+        refused(c.connect, (THERE, port))
+    c.close()
+
+def another_address(port):
+    c, s = pair(port)
+    c.setsockopt(SCTP, BINDX_ADD, packed(OTHER, port + 1000))
+    time.sleep(2)
+    c.setsockopt(SCTP, BINDX_REMOVE, packed(OTHER, port + 1000))
+    time.sleep(1)
+    c.close(), s.close()
+
+def unread(port):
+    listener, ready = server(port), os.pipe()
+    child = os.fork()
+    if child == 0:
+        s, _ = listener.accept()
+        listener.close()
+        os.write(ready[1], b"x")
+        time.sleep(1000)
+    c = client(port)
+    c.connect((THERE, port))
+    c.send(b"nobody reads this")
+    os.read(ready[0], 1)
+    time.sleep(0.5)
+    listener.close()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    time.sleep(0.5)
+    c.close()
+
+def late_cookie(port):
+    sysctl(valid_cookie_life=50)
+    listener, c = server(port), client(port)
+    c.setblocking(False)
+    with filtered("ip protocol sctp sctp chunk cookie-echo exists drop", IN_THERE):
+        refused(c.connect, (THERE, port))
+        time.sleep(0.2)
+    time.sleep(3)
+    sysctl(valid_cookie_life=60000)
+    c.close(), listener.close()
+
+def both_at_once(port):
+    c, s = client(port), opened("there", THERE, port)
+    with filtered("ip protocol sctp drop", IN_HERE, IN_THERE):
+        for end, to in (c, (THERE, port)), (s, (HERE, port + 1000)):
+            end.setblocking(False)
+            refused(end.connect, to)
+    time.sleep(2)
+    c.close()
+    time.sleep(0.3)
+    s.close()
+
+for scene in sys.argv[1:]:
+    name, port = scene.split(":")
+    globals()[name](int(port))
+    time.sleep(0.3)
+    print(f"played {name}", flush=True)
+"""
+
+CONNECTS = [
+    "closed -> cookie_wait: primitive ASSOCIATE",
+    "cookie_wait -> cookie_echoed: chunk INIT ACK",
+    "up: chunk COOKIE ACK",
+]
+CONNECTED = ["up: chunk COOKIE ECHO"]
+CLOSES = ["established -> shutdown_sent: primitive SHUTDOWN", "down, graceful: chunk SHUTDOWN ACK"]
+CLOSED = ["established -> shutdown_ack_sent: chunk SHUTDOWN", "down, graceful: chunk SHUTDOWN COMPLETE"]
+AT_ONCE = [CONNECTS[0], CONNECTS[1], "up: chunk COOKIE ECHO"]
+
+# What the client's end is told, and the server's.
+EXPECTED = {
+    "cookie_unanswered": ([*CONNECTS[:2], "down, init_timeout: timer T1-cookie"], []),
+    "shutdown_unanswered": (
+        [*CONNECTS, CLOSES[0], "down, aborted: timer T5-shutdown-guard"],
+        [*CONNECTED, CLOSED[0], "down, aborted: chunk ABORT"],
+    ),
+    "idle": ([*CONNECTS, "established -> shutdown_sent: timer autoclose", CLOSES[1]], [*CONNECTED, *CLOSED]),
+    "unreachable": ([CONNECTS[0], "down, unreachable: icmp protocol unreachable"], []),
+    "another_address": (
+        [*CONNECTS, *CLOSES],
+        [*CONNECTED, "path_added 10.0.2.1: chunk ASCONF", "path_state 10.0.2.1 active: chunk HEARTBEAT ACK",
+         "path_removed 10.0.2.1: chunk ASCONF", *CLOSED],
+    ),
+    "unread": (
+        [*CONNECTS, "down, aborted: chunk ABORT 12"], [*CONNECTED, "down, aborted: primitive ABORT 12"],
+    ),
+    "late_cookie": (
+        [*CONNECTS[:2], "cookie_echoed -> cookie_wait: chunk ERROR 3", *CONNECTS[1:], *CLOSES], [*CONNECTED, *CLOSED],
+    ),
+    "both_at_once": ([*AT_ONCE, *CLOSES], [*AT_ONCE, *CLOSED]),
+}
+# Beside these, paths fail where nothing is answered.
+QUIET = ("shutdown_unanswered", "late_cookie", "both_at_once")
+
+
+def told(entries, local_port, peer_port):
+    result = []
+    for entry in journal.of(entries, local_port, peer_port):
+        kind = entry["kind"]
+        if kind in ("impaired", "recovered"):
+            continue
+        assert entry["SCTP_CERTAINTY"] == "exact", entry
+        what = kind.removeprefix("association_")
+        if kind == "association_state":
+            what = f"{entry['SCTP_OLD_STATE']} -> {entry['SCTP_NEW_STATE']}"
+        elif kind == "association_down":
+            what += f", {entry['SCTP_CAUSE']}"
+        elif "SCTP_PATH" in entry:
+            what += f" {entry['SCTP_PATH']}"
+            if kind == "path_state":
+                what += f" {entry['SCTP_PATH_NEW_STATE']}"
+        because = [entry[name] for name in ("SCTP_TRIGGER", "SCTP_TRIGGER_NAME", "SCTP_ERROR_CAUSE") if name in entry]
+        result.append(f"{what}: {' '.join(because)}")
+    return result
+
+
+@pytest.fixture
+def stage(machine):
+    machine.run("modprobe sctp && /usr/local/lib/lab/two-namespaces")
+    machine.run(
+        "for run in '' 'ip netns exec peer'; do $run sysctl -q net.sctp.rto_min=100 net.sctp.rto_initial=200"
+        " net.sctp.rto_max=500 net.sctp.hb_interval=500 net.sctp.path_max_retrans=2 net.sctp.association_max_retrans=4"
+        " net.sctp.max_init_retransmits=3 net.sctp.addip_enable=1 net.sctp.addip_noauth_enable=1; done"
+    )
+    machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nDamping=no\nCpuShare=100%\n")
+    machine.run("systemctl start sctpmond && sctpctl eps")
+    eventually(lambda: source(machine, "bpf_events"), lambda now: now["result"] == "read")
+    return machine
+
+
+def test_scenes(stage):
+    stage.put("/root/scenes.py", SCENES)
+    ports = {name: 5100 + number for number, name in enumerate(EXPECTED)}
+    scenes = " ".join(f"{name}:{port}" for name, port in ports.items())
+    played = stage.run(f"python3 /root/scenes.py {scenes}", timeout=180)
+    assert played.stdout.count("played") == len(EXPECTED)
+
+    entries = journal.entries(stage)
+    for name, port in ports.items():
+        for end, expected in zip(((port + 1000, port), (port, port + 1000)), EXPECTED[name]):
+            lines = told(entries, *end)
+            if name in QUIET:
+                lines = [line for line in lines if not line.startswith("path_state")]
+            assert lines == expected, (name, end)
+    assert not [entry for entry in entries if entry["kind"] == "unobserved"]
+
+    # In plain words, too.
+    log = stage.run("sctpctl log").stdout
+    for words in (
+        "closed after 1 s of idleness (autoclose)", "the network says that the peer has no SCTP",
+        "we gave up: no answer to COOKIE ECHO after ", "peer aborted: user-initiated ABORT",
+        "peer asked for it (ASCONF)", "stale cookie",
+    ):
+        assert words in log, (words, log)
+
+
+# Each end of each is told of, none is told twice, and nothing else is.
+COUNT = r"""
+import collections, json, subprocess, sys
+told = collections.Counter()
+seen = collections.defaultdict(list)
+for line in open("/run/monitor"):
+    # The last line may not be whole yet.
+    if not line.endswith("\n"):
+        break
+    change = json.loads(line)
+    if change["type"] not in ("association_up", "association_down", "unobserved", "association_restart"):
+        continue
+    assert change["type"] != "unobserved", change
+    association = change["association"]
+    key = association["netns"], association["localTag"], association["localPort"], association["peerPort"]
+    seen[key].append(change["type"])
+    told[f"{change['type']} {change['certainty']}"] += 1
+wrong = [(key, kinds) for key, kinds in seen.items() if kinds != ["association_up", "association_down"]]
+print(json.dumps({"told": told, "associations": len(seen), "wrong": wrong[:5]}))
+"""
+
+
+@pytest.mark.kernel("6.12")
+def test_none_is_missed(stage):
+    load.install(stage)
+    stage.put("/root/count.py", COUNT)
+    # An emulated machine has the time for so many.
+    rate, seconds = 60, 40
+    made = rate * seconds
+    follower = stage.spawn("exec sctpctl monitor --json=short >/run/monitor")
+    eventually(lambda: journal.status(stage)["clients"]["monitors"], lambda n: n == 1)
+    stage.run(f"sctpload -p 7001 churn {rate} {seconds}", timeout=300)
+    journal.settle(stage)
+    counted = eventually(
+        lambda: json.loads(stage.run("python3 /root/count.py").stdout),
+        lambda now: now["told"].get("association_down exact") == 2 * made, timeout=60,
+    )
+    assert counted == {
+        "told": {"association_up exact": 2 * made, "association_down exact": 2 * made},
+        "associations": 2 * made, "wrong": [],
+    }
+    assert (follower.returncode, follower.stderr) == (None, "")
+    assert source(stage, "bpf_events").get("reason") is None
