@@ -6,16 +6,17 @@
 #include <sys/socket.h>
 
 #include "clock.h"
-#include "bpf-events.h"
-#include "bpf-lister.h"
 #include "log.h"
 #include "module.h"
 #include "privilege.h"
+#include "programs.h"
 #include "scan.h"
 #include "scanner.h"
 
 /* While SCTP is not there, how often to find out why: that walks all of /proc. */
 #define MODULE_LOOK_USEC (10 * USEC_PER_SEC)
+/* What happens within so long of each other goes to the server at once. */
+#define NEWS_BATCH_MSEC 10
 
 struct answer {
         uint64_t serial;
@@ -23,22 +24,13 @@ struct answer {
         uint32_t reserved;
 };
 
-/* After a failure to load the BPF program it is tried again: the module sctp may have come, or a setting changed. */
-#define BPF_RETRY_USEC (60 * USEC_PER_SEC)
-/* What happens within so long of each other goes to the server at once. */
-#define NEWS_BATCH_MSEC 10
-
 struct scanner {
         int fd;
         struct snapshot *previous;
         struct scan_memory *memory;
         struct module_report module;
         uint64_t module_looked;         /* monotonic; 0: not yet */
-        struct bpf_lister *lister;          /* NULL: not loaded, */
-        char lister_why[BPF_LISTER_WHY_MAX];        /* why not; "": it has not been tried yet */
-        struct bpf_events *events;      /* likewise */
-        char events_why[BPF_EVENTS_WHY_MAX];
-        uint64_t bpf_due;               /* monotonic: when those that are not loaded may be tried again */
+        struct programs programs;
         bool own_only;                  /* what happens in other network namespaces is nobody's news */
 };
 
@@ -81,17 +73,20 @@ static bool is_unnamed(const struct snapshot *s) {
         return n > 0 && snapshot_namespaces(s)[n - 1].netns >= NETNS_UNNAMED_MIN;
 }
 
+/* All that has happened until now. */
 static int tell_news(struct scanner *s) {
-        _cleanup_(snapshot_unref_p) struct snapshot *news = NULL;
-        int r;
+        int r = 0, more;
 
-        r = bpf_events_read(s->events, s->previous, s->own_only, &news);
-        if (is_unnamed(s->previous))
-                return 0;
-        /* What cannot be told now is found by the next scan. */
-        if (r < 0 || !news)
-                return 0;
-        return answer(s, 0, 0, news);
+        do {
+                _cleanup_(snapshot_unref_p) struct snapshot *news = NULL;
+
+                /* What cannot be told now is found by the next scan. */
+                more = bpf_events_read(s->programs.events, s->previous, s->own_only, &news);
+                if (news && !is_unnamed(s->previous))
+                        r = answer(s, 0, 0, news);
+        } while (r >= 0 && more > 0);
+
+        return r;
 }
 
 static int list(void *userdata, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
@@ -108,9 +103,9 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
                 .new_only = q->new_only,
                 .wish = { q->wish_netns, q->wish_id, q->wish_statistics },
                 .off = q->off,
-                .list = s->lister ? list : NULL,
-                .list_userdata = s->lister,
-                .list_why = s->lister_why[0] != '\0' ? s->lister_why : NULL,
+                .list = s->programs.lister ? list : NULL,
+                .list_userdata = s->programs.lister,
+                .list_why = s->programs.lister_why[0] != '\0' ? s->programs.lister_why : NULL,
         };
         int r;
 
@@ -126,17 +121,17 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
                 options.advice = s->module.advice;
         }
 
-        options.events_on = s->events && !is_unnamed(s->previous);
+        options.events_on = s->programs.events && !is_unnamed(s->previous);
         if (options.events_on)
-                bpf_events_status(s->events, &options.events_lost, &options.events);
-        else if (s->events)
+                bpf_events_status(s->programs.events, &options.events_lost, &options.events);
+        else if (s->programs.events)
                 options.events_why = SCAN_UNNAMED;
         else
-                options.events_why = s->events_why[0] != '\0' ? s->events_why : NULL;
+                options.events_why = s->programs.events_why[0] != '\0' ? s->programs.events_why : NULL;
 
         r = scan_run(&options, &snapshot);
         /* Whatever happened up to its end is told before it is. */
-        if (s->events && tell_news(s) < 0)
+        if (s->programs.events && tell_news(s) < 0)
                 return -EPIPE;
         if (r < 0)
                 return answer(s, q->serial, r, NULL);
@@ -149,40 +144,23 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
         return 0;
 }
 
-/* Between scans, so that nobody waits for the first one: it takes a second on a slow machine. */
-static void load_bpf(struct scanner *s, unsigned off) {
-        uint64_t now = clock_usec(CLOCK_MONOTONIC);
-
-        if ((off >> SOURCE_EVENTS) & 1)
-                s->events = bpf_events_close(s->events);
-        if ((s->lister && s->events) || (off >> SOURCE_LISTING) & 1 || now < s->bpf_due ||
-            access("/proc/net/sctp", F_OK) < 0)
-                return;
-        s->bpf_due = now + BPF_RETRY_USEC;
-        if (!s->lister) {
-                s->lister_why[0] = '\0';
-                (void) bpf_lister_open(&s->lister, s->lister_why);
-        }
-        if (!s->events) {
-                s->events_why[0] = '\0';
-                (void) bpf_events_open(&s->events, s->events_why);
-        }
-}
-
 /* Waits for a request, and tells news meanwhile. 0: there is one. */
 static int await_request(struct scanner *s) {
         for (;;) {
                 struct pollfd fds[] = {
                         { .fd = s->fd, .events = POLLIN },
-                        { .fd = s->events ? bpf_events_fd(s->events) : -1, .events = POLLIN },
+                        { .fd = s->programs.events ? bpf_events_fd(s->programs.events) : -1, .events = POLLIN },
+                        { .fd = programs_fd(&s->programs), .events = POLLIN },
                 };
                 int r;
 
                 if (poll(fds, ELEMENTS(fds), -1) < 0 && errno != EINTR)
                         return -errno;
+                if (fds[2].revents)
+                        programs_take(&s->programs);
                 if (fds[0].revents)
                         return 0;
-                if (!fds[1].revents)
+                if (!fds[1].revents || fds[2].revents)
                         continue;
                 (void) poll(fds, 1, NEWS_BATCH_MSEC);
                 r = tell_news(s);
@@ -213,13 +191,12 @@ static int scanner_main(int fd, struct snapshot *previous) {
                         break;
                 r = n == sizeof(q) && request_sound(&q) ? scan(&s, &q) : -EBADMSG;
                 if (r >= 0)
-                        load_bpf(&s, q.off);
+                        programs_load(&s.programs, !((q.off >> SOURCE_EVENTS) & 1));
         }
 
         if (r < 0 && r != -EPIPE)
                 log_error("scanner: %s", strerror(-r));
-        bpf_events_close(s.events);
-        bpf_lister_close(s.lister);
+        programs_done(&s.programs);
         scan_memory_free(s.memory);
         snapshot_unref(s.previous);
         return r < 0 && r != -EPIPE ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -487,7 +487,7 @@ static int tell_unobserved(const struct walk *w) {
 /* Which of the associations the news have told of. */
 static void match_told(struct walk *w) {
         for (uint32_t i = 0; i < w->n_old; i++) {
-                const struct told_entry *e = told_find(w->told, w->old + i);
+                const struct told_entry *e = told_find(w->told, w->before, w->old + i);
 
                 if (e && same_netns(w, w->old[i].netns)) {
                         w->told_of_old[i] = (uint32_t) (e - told_at(w->told, 0)) + 1;
@@ -495,7 +495,7 @@ static void match_told(struct walk *w) {
                 }
         }
         for (uint32_t j = 0; j < w->n_new; j++) {
-                const struct told_entry *e = told_find(w->told, w->new + j);
+                const struct told_entry *e = told_find(w->told, w->after, w->new + j);
 
                 if (e) {
                         w->told_of_new[j] = (uint32_t) (e - told_at(w->told, 0)) + 1;
@@ -510,7 +510,7 @@ static const struct told_entry *told_entry(const struct walk *w, const uint32_t 
 
 /* What happened since the look began it may have seen or not. */
 static bool is_newer(const struct walk *w, const struct told_entry *e) {
-        return e->at >= snapshot_head(w->after)->started_monotonic;
+        return e->at + TOLD_SLACK_USEC >= snapshot_head(w->after)->started_monotonic;
 }
 
 /* The same walk, with what was told last as the state of before. */
@@ -562,13 +562,16 @@ static int tell_other(const struct walk *w, uint32_t j) {
         return tell_kept(&v, e->association, new);
 }
 
-/* Its beginning was told, and its end was missed. */
+/* Its beginning was told, and its end was missed. Of a namespace that nobody has looked into nothing is known. */
 static int tell_told(const struct walk *w, uint32_t i) {
+        const struct snapshot_head *head = snapshot_head(w->after);
         const struct told_entry *e = told_at(w->told, i);
         struct walk v = since_told(w, e);
 
-        return w->told_matched[i] || e->gone || is_newer(w, e) || !is_association(e->association) ?
-                0 : tell_down(&v, e->association);
+        if (w->told_matched[i] || e->gone || is_newer(w, e) || !is_association(e->association) ||
+            (!snapshot_netns(w->after, e->association->netns) && head->sources[SOURCE_LISTING].result != SOURCE_READ))
+                return 0;
+        return tell_down(&v, e->association);
 }
 
 /* Whether what happened between the two looks was told as it did. What the kernel had no room for then is counted by
@@ -694,7 +697,8 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
         if (r >= 0)
                 r = find_associations(&w);
         if (r >= 0 && w.told)
-                r = told_forget(told, snapshot_head(after)->started_monotonic);
+                r = told_forget(told, snapshot_head(after)->started_monotonic -
+                                      MIN(snapshot_head(after)->started_monotonic, TOLD_SLACK_USEC));
 
         return r < 0 ? r : 0;
 }

@@ -67,8 +67,21 @@ static struct told_entry *find(const struct told *t, const struct association *a
         return NULL;
 }
 
-const struct told_entry *told_find(const struct told *t, const struct association *a) {
-        return find(t, a);
+static const struct told_entry *find_ends(const struct told *t, const struct snapshot *s, const struct association *a) {
+        for (size_t i = 0; i < t->n; i++) {
+                const struct told_entry *e = t->entries + i;
+
+                if (e->association->id == 0 && !e->gone && snapshot_same_association(e->news, e->association, s, a))
+                        return e;
+        }
+
+        return NULL;
+}
+
+const struct told_entry *told_find(const struct told *t, const struct snapshot *s, const struct association *a) {
+        const struct told_entry *e = find(t, a);
+
+        return e || a->id != 0 || has_tag(a) ? e : find_ends(t, s, a);
 }
 
 static void place(struct told *t, size_t i) {

@@ -18,6 +18,9 @@ struct told_entry {
         bool gone;
 };
 
+/* What happened so shortly before a look began may have been under way when that read it. */
+#define TOLD_SLACK_USEC (100 * USEC_PER_MSEC)
+
 /* So many associations are remembered; what happens to more is told by looks alone. */
 #define TOLD_MAX 65536u
 
@@ -33,8 +36,9 @@ bool told_has_room(const struct told *t, const struct association *a);
 /* Remembers row `i` of the news as it was told; ask told_has_room() first. -ENOMEM: nothing is remembered. */
 int told_add(struct told *t, struct snapshot *news, uint32_t i);
 
-/* What was told of the association last, by its id or, while it has none, by its tag; NULL: nothing. */
-const struct told_entry *told_find(const struct told *t, const struct association *a);
+/* What was told last of an association of `s`, by its id; while it has none by its tag or, where that is not known, by
+ * its ends. NULL: nothing. */
+const struct told_entry *told_find(const struct told *t, const struct snapshot *s, const struct association *a);
 
 size_t told_count(const struct told *t);
 /* Until the next told_add() or told_forget(). */

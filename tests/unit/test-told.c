@@ -29,8 +29,10 @@ static void fill(struct builder *b, const struct row *row, struct association *r
                 .detail.peer_tag = row->tag + 1,
         };
         FIELD_GIVE(ret, ASSOCIATION_STATE);
-        FIELD_GIVE(ret, ASSOCIATION_LOCAL_TAG);
-        FIELD_GIVE(ret, ASSOCIATION_PEER_TAG);
+        if (row->tag != 0) {
+                FIELD_GIVE(ret, ASSOCIATION_LOCAL_TAG);
+                FIELD_GIVE(ret, ASSOCIATION_PEER_TAG);
+        }
         assert_int_equal(builder_add_address(b, &address), 0);
         assert_int_equal(address_parse("10.0.0.1", 8, address), 0);
         assert_int_equal(builder_add_path(b, &path), 0);
@@ -273,6 +275,34 @@ static void test_successors(void **state) {
         expect_looks(t, LOOK(1, { 0, 70, ASSOCIATION_COOKIE_WAIT, -1 }), LOOK(4, { 0, 80, ASSOCIATION_COOKIE_WAIT, -1 }), "");
 }
 
+/* Tables tell no tags: while there is no id either, the ends are all there is. */
+static void test_without_tags(void **state) {
+        struct told *t = *state;
+        const struct row waiting = { 0, 0, ASSOCIATION_COOKIE_WAIT, -1 };
+
+        expect_news(t, NEWS({ 2, CHANGE_ASSOCIATION_STATE, ASSOCIATION_CLOSED, ASSOCIATION_COOKIE_WAIT, 0, 70, 0, 0 }),
+                    "association_state 0 closed>cookie_wait exact with trigger\n");
+        expect_looks(t, NOTHING(1), look(3, &waiting, 1), "");
+}
+
+/* What is told last may be of a namespace that looks do not reach. */
+static void test_unreached(void **state) {
+        struct snapshot *before = NOTHING(1), *after = NULL;
+        struct told *t = *state;
+        struct builder b = {};
+        struct netns *n;
+
+        expect_news(t, NEWS(UP(2, 7, 70)), "association_up 7 closed>established exact with trigger\n");
+        assert_int_equal(builder_add_netns(&b, &n), 0);
+        n->netns = 6;
+        b.head.available = b.head.events_on = 1;
+        b.head.sources[SOURCE_NAMESPACES].result = SOURCE_READ;
+        b.head.started_monotonic = 4 * USEC_PER_SEC;
+        assert_int_equal(builder_finish(&b, &after), 0);
+        builder_done(&b);
+        expect_looks(t, before, after, "");
+}
+
 static void test_restart(void **state) {
         struct told *t = *state;
 
@@ -424,6 +454,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_promotion, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_successors, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_without_tags, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_unreached, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_maximum, setup, teardown),
                 cmocka_unit_test(test_counters),

@@ -239,6 +239,7 @@ def test_good_clients_are_served_whatever_others_do(machine):
 
 
 @pytest.mark.kernel("6.12")
+@pytest.mark.machine(bpf=False)
 def test_a_subscriber_that_does_not_read_is_told_what_it_lost(machine):
     load.install(machine)
     # Many addresses make for long changes, so that fewer of them fill the queue.
