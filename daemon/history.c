@@ -135,7 +135,7 @@ int history_read(const struct history *h, struct reading *r, const struct event 
                 const struct event *e = h->ring + r->number++ % h->allocated;
 
                 /* The clock may have been set back: they need not be in order. */
-                if (e->at / USEC_PER_MSEC >= r->since / USEC_PER_MSEC &&
+                if (e->at > r->after && e->at / USEC_PER_MSEC >= r->since / USEC_PER_MSEC &&
                     e->at / USEC_PER_MSEC <= r->until / USEC_PER_MSEC && filter_change(r->filter, e->key)) {
                         *ret = e;
                         return 1;

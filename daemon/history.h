@@ -51,6 +51,7 @@ uint64_t history_end(const struct history *h);
 struct reading {
         const struct filter *filter;
         uint64_t since, until;          /* realtime, usec, both included */
+        uint64_t after;                 /* the same, to the usec and not included: an older one is not wanted */
         uint64_t number, end;           /* the next one; the one before which it ends */
         bool gaps;                      /* some may be missing: */
         uint64_t complete;              /* realtime, usec: of what has happened from then on none is */

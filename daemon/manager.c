@@ -178,6 +178,11 @@ static int ask(struct manager *m) {
         m->serial++;
         m->asked = now;
         m->full = full;
+        if (full) {
+                m->full_asked = now;
+                m->hurried = false;
+        }
+        m->history_at_ask = history_end(m->history);
         (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_OFF);
         (void) sd_event_source_set_time(m->stuck_timer, now + m->config.scan_timeout_usec);
         (void) sd_event_source_set_enabled(m->stuck_timer, SD_EVENT_ONESHOT);
@@ -207,23 +212,26 @@ static int on_stuck_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 /* The next scan of our own accord: no more than CpuShare of one CPU goes into them. What callers ask for besides does
  * not count. */
-static void set_scan_timer(struct manager *m, uint64_t cpu_usec) {
-        uint64_t needed = (m->full ? cpu_usec : m->full_cpu_usec) * 100 / m->config.cpu_share_percent;
+static void set_scan_timer(struct manager *m) {
+        m->effective_interval = MAX(m->config.interval_usec, m->needed_usec);
+        m->full_due = m->full_asked + (m->hurried ? m->needed_usec : m->effective_interval);
+        if (m->asked != 0)
+                return;
+        (void) sd_event_source_set_time(m->scan_timer, MAX(m->full_due, clock_usec(CLOCK_MONOTONIC)));
+        (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_ONESHOT);
+}
+
+static void account_scan(struct manager *m, uint64_t cpu_usec) {
         char took[TEXT_SPAN_MAX], stretched[TEXT_SPAN_MAX];
 
-        m->effective_interval = MAX(m->config.interval_usec, needed);
-        if (m->full) {
+        if (m->full)
                 m->full_cpu_usec = cpu_usec;
-                m->full_due = m->asked + m->effective_interval;
-        }
-        if (needed > m->config.interval_usec)
+        m->needed_usec = m->full_cpu_usec * 100 / m->config.cpu_share_percent;
+        if (m->needed_usec > m->config.interval_usec)
                 snprintf(m->notice, sizeof(m->notice),
                          "a scan takes %s of CPU: to stay within CpuShare=%u%% one is made every %s",
                          text_span(m->full_cpu_usec, took), m->config.cpu_share_percent,
-                         text_span(m->effective_interval, stretched));
-
-        (void) sd_event_source_set_time(m->scan_timer, MAX(m->full_due, clock_usec(CLOCK_MONOTONIC)));
-        (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_ONESHOT);
+                         text_span(m->needed_usec, stretched));
 }
 
 static void report_availability(const struct manager *m,
@@ -374,16 +382,17 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
                         monitor_finish_look(&m->monitors, s);
                 }
                 if (measure || can_measure(snapshot_head(s))) {
-                        if (!m->reported || w.any || m->news_told)
+                        if (!m->reported || w.any || m->told_any)
                                 (void) journal_checkpoint(m->journal, s);
-                        m->news_told = false;
+                        /* What this one may not show yet is to be in the next one. */
+                        m->told_any = told_count(m->told) > 0;
                         snapshot_unref(m->reported);
                         m->reported = snapshot_ref(s);
                 }
         }
 
         m->current = steal_ptr(s);
-        m->history_at_look = history_end(m->history);
+        m->history_at_look = MAX(m->history_at_ask, history_first(m->history));
         snapshot_unref(before);
         make_samples(m);
         hold_limit(&m->holds, m->current);
@@ -400,12 +409,28 @@ static int manager_tell_news(struct manager *m, struct snapshot *news) {
 
         if (!m->reported)
                 return 0;
-        r = changes_tell(news, m->told, &left, tell_one, &w);
-        m->news_told |= w.any;
+        r = changes_tell(news, m->told, m->tally, &left, tell_one, &w);
         monitor_finish_news(&m->monitors);
-        if (r >= 0 && left && m->asked == 0)
-                r = ask(m);
-        return r;
+        if (r < 0)
+                return r;
+        m->hurried |= left;
+        m->told_any |= w.any;
+        set_scan_timer(m);
+        return 0;
+}
+
+/* News, or that some were lost. */
+static void on_news(struct manager *m, struct snapshot *news) {
+        int r = 0;
+
+        if (news)
+                r = manager_tell_news(m, news);
+        else {
+                m->hurried = true;
+                set_scan_timer(m);
+        }
+        if (r < 0)
+                log_error("news of the kernel are left to the next scan: %s", strerror(-r));
 }
 
 static bool is_served(const struct wait *w, const struct snapshot_head *head) {
@@ -449,10 +474,8 @@ static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *us
         r = scanner_receive(fd, &serial, &error, &s);
         if (r == -EAGAIN || r == -EINTR)
                 return 0;
-        if (r >= 0 && serial == 0 && s && snapshot_head(s)->news) {
-                r = manager_tell_news(m, s);
-                if (r < 0)
-                        log_error("news of the kernel are left to the next scan: %s", strerror(-r));
+        if (r >= 0 && serial == 0 && (s ? snapshot_head(s)->news : error == -EOVERFLOW)) {
+                on_news(m, s);
                 snapshot_unref(s);
                 return 0;
         }
@@ -476,10 +499,15 @@ static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *us
                 snprintf(m->notice, sizeof(m->notice), "the last scan failed: %s", strerror(-error));
                 log_error("%s", m->notice);
         }
-        set_scan_timer(m, cpu);
+        account_scan(m, cpu);
         m->asked = 0;
-
-        return error < 0 ? 0 : serve_waits(m);
+        set_scan_timer(m);
+        if (error < 0)
+                return 0;
+        r = serve_waits(m);
+        /* One that was served may want to hear of figures. */
+        set_scan_timer(m);
+        return r;
 }
 
 static int on_scanner_exit(sd_event_source *source, const siginfo_t *si, void *userdata) {
@@ -512,6 +540,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
                 history_set_limits(m->history, m->config.history_changes, m->config.history_bytes);
                 m->samples_due = 0;
                 m->full_due = 0;
+                m->hurried = true;
                 if (m->asked == 0)
                         (void) ask(m);
         }

@@ -30,7 +30,6 @@ struct manager {
         struct damper *damper;
         struct tally *tally;                    /* what the counters have told up to `reported` */
         struct told *told;                      /* what news have told since then */
-        bool news_told;                         /* and whether they have told anything */
         struct history *history;
         struct samples *samples;
         uint64_t samples_due;                   /* monotonic: the next round of them */
@@ -43,11 +42,15 @@ struct manager {
         uint64_t serial;                        /* of the scan last asked for */
         uint64_t asked;                         /* monotonic; when it was asked for; 0: none is under way */
         bool full;                              /* it may ask for all details, not for those never asked for alone */
-        uint64_t full_due;                      /* monotonic: the next full one */
+        uint64_t full_asked, full_due;          /* monotonic: the last full one, and the next one */
+        uint64_t needed_usec;                   /* from one to the next, to stay within CpuShare */
+        bool hurried;                           /* something was lost: a scan as soon as CpuShare allows it */
+        bool told_any;                          /* news have told what no checkpoint may know of */
         uint64_t full_cpu_usec, cheap_cpu_usec; /* of the last full one; the part of the last one that was not dear */
 
         struct snapshot *current;               /* the newest; NULL before the first */
-        uint64_t history_at_look;               /* number of the first change that is newer than `current` */
+        uint64_t history_at_ask;                /* number of the next change when the scan was asked for */
+        uint64_t history_at_look;               /* from this number on are all changes that `current` may not show */
         struct snapshot *reported;              /* up to which changes were found; at first the last daemon's */
         struct wait_list waits;
         struct hold_list holds;

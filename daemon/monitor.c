@@ -103,7 +103,9 @@ static void begin_present(struct monitor *m) {
         m->reading = (struct reading) {
                 .filter = &m->options.filter,
                 .until = UINT64_MAX,
-                .number = m->manager->history_at_look,
+                /* What happened while it was made it may have seen or not. */
+                .after = snapshot_head(m->manager->current)->started_realtime,
+                .number = m->options.present ? m->manager->history_at_look : history_end(m->manager->history),
                 .end = UINT64_MAX,
         };
         hold_add(&m->manager->holds, &m->hold, m->manager->current, evict);

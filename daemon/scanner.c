@@ -24,6 +24,9 @@ struct answer {
         uint32_t reserved;
 };
 
+/* So many batches go before an answer at the most: it would never come, where more happens than can be told. */
+#define NEWS_ROUNDS_MAX 64u
+
 struct scanner {
         int fd;
         struct snapshot *previous;
@@ -31,6 +34,7 @@ struct scanner {
         struct module_report module;
         uint64_t module_looked;         /* monotonic; 0: not yet */
         struct programs programs;
+        uint64_t events_lost;           /* of which the server has heard */
         bool own_only;                  /* what happens in other network namespaces is nobody's news */
 };
 
@@ -73,20 +77,31 @@ static bool is_unnamed(const struct snapshot *s) {
         return n > 0 && snapshot_namespaces(s)[n - 1].netns >= NETNS_UNNAMED_MIN;
 }
 
-/* All that has happened until now. */
+static int tell_losses(struct scanner *s) {
+        struct source_report report;
+        uint64_t lost;
+
+        bpf_events_status(s->programs.events, &lost, &report);
+        if (lost == s->events_lost)
+                return 0;
+        s->events_lost = lost;
+        return answer(s, 0, -EOVERFLOW, NULL);
+}
+
+/* 1: there may be more. */
 static int tell_news(struct scanner *s) {
-        int r = 0, more;
+        _cleanup_(snapshot_unref_p) struct snapshot *news = NULL;
+        int more, r = 0;
 
-        do {
-                _cleanup_(snapshot_unref_p) struct snapshot *news = NULL;
-
-                /* What cannot be told now is found by the next scan. */
-                more = bpf_events_read(s->programs.events, s->previous, s->own_only, &news);
-                if (news && !is_unnamed(s->previous))
-                        r = answer(s, 0, 0, news);
-        } while (r >= 0 && more > 0);
-
-        return r;
+        more = bpf_events_read(s->programs.events, s->previous, s->own_only, &news);
+        if (is_unnamed(s->previous))
+                return 0;
+        /* What cannot be told is lost. */
+        if (news)
+                r = answer(s, 0, 0, news);
+        if (r >= 0)
+                r = tell_losses(s);
+        return r < 0 ? r : more > 0;
 }
 
 static int list(void *userdata, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
@@ -107,7 +122,7 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
                 .list_userdata = s->programs.lister,
                 .list_why = s->programs.lister_why[0] != '\0' ? s->programs.lister_why : NULL,
         };
-        int r;
+        int r, more = 1;
 
         s->own_only = (q->off >> SOURCE_NAMESPACES) & 1;
         if (access("/proc/net/sctp", F_OK) < 0) {
@@ -131,8 +146,10 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
 
         r = scan_run(&options, &snapshot);
         /* Whatever happened up to its end is told before it is. */
-        if (s->programs.events && tell_news(s) < 0)
-                return -EPIPE;
+        for (unsigned i = 0; s->programs.events && more > 0 && i < NEWS_ROUNDS_MAX; i++)
+                more = tell_news(s);
+        if (more < 0)
+                return more;
         if (r < 0)
                 return answer(s, q->serial, r, NULL);
         r = answer(s, q->serial, 0, snapshot);
@@ -280,6 +297,7 @@ int scanner_receive(int fd, uint64_t *ret_serial, int *ret_error, struct snapsho
                 r = snapshot_map(steal_fd(&memfd), ret);
                 if (r < 0)
                         return r;
+                snapshot_close_fd(*ret);
         }
 
         *ret_serial = a.serial;

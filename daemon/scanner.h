@@ -30,6 +30,7 @@ int scanner_start(struct snapshot *previous, pid_t *ret_pid, int *ret_fd);
 int scanner_ask(int fd, const struct scanner_request *request);
 
 /* Takes an answer: a snapshot, or the (negative) error that ended the scan, in *ret_error; or news, which nobody asked
- * for, with the serial 0: what happened up to the next answer comes before it. -EBADMSG: what came is no sound answer;
+ * for, with the serial 0: what happened up to the next answer comes before it. With that serial, -EOVERFLOW in
+ * *ret_error says that some are lost, and that a scan is to make up for them. -EBADMSG: what came is no sound answer;
  * -ECONNRESET: the scanner is gone. */
 int scanner_receive(int fd, uint64_t *ret_serial, int *ret_error, struct snapshot **ret);

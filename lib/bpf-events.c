@@ -106,12 +106,9 @@ int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool 
         if (e->batch > 0)
                 e->last = clock_usec(CLOCK_REALTIME);
         r = news_finish(e->news, previous, own_only, ret);
-        if (r < 0) {
+        if (r < 0)
                 e->lost += e->batch;
-                return r;
-        }
-
-        return e->batch >= BPF_EVENTS_BATCH_MAX;
+        return r < 0 ? r : e->batch >= BPF_EVENTS_BATCH_MAX;
 }
 
 void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, struct source_report *ret) {

@@ -19,7 +19,7 @@ DEFINE_CLEANUP(struct bpf_events *, bpf_events_close)
 int bpf_events_fd(const struct bpf_events *e);
 
 /* What has happened since the last time, as news; *ret is NULL if nothing has. `previous` and `own_only`: see
- * news_finish(). 1: there is more. On failure what happened is not told, and counts as lost: -ENOMEM; what
+ * news_finish(). 1: there may be more. On failure what happened is not told, and counts as lost. -ENOMEM; what
  * memfd_create() says. */
 int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool own_only, struct snapshot **ret);
 

@@ -44,6 +44,7 @@ struct walk {
         struct told *told;              /* or NULL: nothing was told between the two, */
         uint32_t *told_of_old, *told_of_new;    /* else by index: index + 1 in `told`; 0: nothing was */
         bool *told_matched;             /* by index in `told` */
+        const struct path *removed;     /* of the old row, told of as removed: it is none of its paths any more */
         change_handler handler;
         void *userdata;
 };
@@ -242,7 +243,9 @@ static int tell_paths(const struct walk *w, const struct association *old, const
         for (uint32_t i = 0; r >= 0 && i < new->paths.count; i++) {
                 const struct path *before = find_path(p, old->paths.count, &q[i].address, &cursor);
 
-                if (!before && old->partial)
+                if (before && before == w->removed)
+                        before = NULL;
+                else if (!before && old->partial)
                         continue;
                 if (!before)
                         r = tell_path(w, CHANGE_PATH_ADDED, old, new, NULL, q + i);
@@ -251,7 +254,7 @@ static int tell_paths(const struct walk *w, const struct association *old, const
                         r = tell_path(w, CHANGE_PATH_STATE, old, new, before, q + i);
         }
         for (uint32_t i = cursor = 0; r >= 0 && i < old->paths.count; i++)
-                if (!p[i].removed && !find_path(q, new->paths.count, &p[i].address, &cursor)) {
+                if (p + i != w->removed && !find_path(q, new->paths.count, &p[i].address, &cursor)) {
                         struct change c = change_of(w, CHANGE_PATH_REMOVED, old, new);
 
                         c.snapshot = w->before;
@@ -451,16 +454,6 @@ static int tell_down(const struct walk *w, const struct association *old) {
         return tell(w, &c);
 }
 
-/* Causes are found beside all that ended in the same namespace. */
-static void count_ends(const struct walk *w) {
-        for (uint32_t i = 0; w->tally && i < w->n_old; i++) {
-                struct count *count = is_gone(w, i) ? count_of(w, w->old + i) : NULL;
-
-                if (count)
-                        count_down(count, w->old[i].state >= ASSOCIATION_ESTABLISHED, w->old[i].unseen > 0);
-        }
-}
-
 static int tell_unobserved(const struct walk *w) {
         const struct netns *netns = snapshot_namespaces(w->after);
         int r = 0;
@@ -484,33 +477,56 @@ static int tell_unobserved(const struct walk *w) {
         return r;
 }
 
-/* Which of the associations the news have told of. */
-static void match_told(struct walk *w) {
-        for (uint32_t i = 0; i < w->n_old; i++) {
-                const struct told_entry *e = told_find(w->told, w->before, w->old + i);
+static int find_told(const struct walk *w, const struct snapshot *s, const struct association *a,
+                     const struct told_entry **ret) {
+        *ret = told_find(w->told, a);
+        return *ret ? 0 : told_find_ends(w->told, s, a, s == w->after, ret);
+}
 
+/* Which of the associations the news have told of. */
+static int match_told(struct walk *w) {
+        const struct told_entry *e;
+
+        for (uint32_t i = 0; i < w->n_old; i++) {
+                int r = find_told(w, w->before, w->old + i, &e);
+
+                if (r < 0)
+                        return r;
                 if (e && same_netns(w, w->old[i].netns)) {
                         w->told_of_old[i] = (uint32_t) (e - told_at(w->told, 0)) + 1;
                         w->told_matched[w->told_of_old[i] - 1] = true;
                 }
         }
         for (uint32_t j = 0; j < w->n_new; j++) {
-                const struct told_entry *e = told_find(w->told, w->after, w->new + j);
+                int r = find_told(w, w->after, w->new + j, &e);
 
+                if (r < 0)
+                        return r;
                 if (e) {
                         w->told_of_new[j] = (uint32_t) (e - told_at(w->told, 0)) + 1;
                         w->told_matched[w->told_of_new[j] - 1] = true;
                 }
         }
+
+        return 0;
 }
 
 static const struct told_entry *told_entry(const struct walk *w, const uint32_t *told_of, uint32_t i) {
         return told_of && told_of[i] > 0 ? told_at(w->told, told_of[i] - 1) : NULL;
 }
 
-/* What happened since the look began it may have seen or not. */
+/* Happenings bear the time at which the kernel began to act; what it did was to be seen somewhat later. */
+#define SEEN_AFTER_USEC (100 * USEC_PER_MSEC)
+
+/* What happened from then on the look may have seen or not. */
+static uint64_t unsure_since(const struct snapshot *after) {
+        uint64_t started = snapshot_head(after)->started_monotonic;
+
+        return started - MIN(started, SEEN_AFTER_USEC);
+}
+
 static bool is_newer(const struct walk *w, const struct told_entry *e) {
-        return e->at + TOLD_SLACK_USEC >= snapshot_head(w->after)->started_monotonic;
+        return e->at >= unsure_since(w->after);
 }
 
 /* The same walk, with what was told last as the state of before. */
@@ -518,14 +534,22 @@ static struct walk since_told(const struct walk *w, const struct told_entry *e) 
         struct walk v = *w;
 
         v.before = e->news;
+        v.removed = e->removed;
         return v;
+}
+
+/* Gone, and not told of yet. */
+static bool has_ended(const struct walk *w, uint32_t i) {
+        const struct told_entry *e = told_entry(w, w->told_of_old, i);
+
+        return is_gone(w, i) && (!e || (!e->gone && !is_newer(w, e)));
 }
 
 static int tell_old(const struct walk *w, uint32_t i) {
         const struct told_entry *e = told_entry(w, w->told_of_old, i);
         struct walk v;
 
-        if (!is_gone(w, i) || (e && (e->gone || is_newer(w, e))))
+        if (!has_ended(w, i))
                 return 0;
         if (!e)
                 return tell_down(w, w->old + i);
@@ -533,51 +557,85 @@ static int tell_old(const struct walk *w, uint32_t i) {
         return tell_down(&v, e->association);
 }
 
-static int tell_both(const struct walk *w, uint32_t i) {
-        const struct association *new = w->new_of_old[i] != 0 ? w->new + w->new_of_old[i] - 1 : NULL;
-        const struct told_entry *e = told_entry(w, w->told_of_old, i);
+/* One that was told of, and what the look shows of it. */
+static int tell_since(const struct walk *w, const struct told_entry *e, const struct association *new) {
         struct walk v;
 
-        if (!new || !is_association(new) || (e && is_newer(w, e)))
+        if (is_newer(w, e))
                 return 0;
-        if (!e)
-                return tell_kept(w, w->old + i, new);
+        /* The scan has only kept its row: nobody has shown it since its end. */
+        if (e->gone && new->unseen > 0) {
+                told_keep(w->told, (size_t) (e - told_at(w->told, 0)), false);
+                return 0;
+        }
         if (e->gone)
                 return tell_new(w, new);
         v = since_told(w, e);
         return tell_kept(&v, e->association, new);
 }
 
+static int tell_both(const struct walk *w, uint32_t i) {
+        const struct association *new = w->new_of_old[i] != 0 ? w->new + w->new_of_old[i] - 1 : NULL;
+        const struct told_entry *e;
+
+        if (!new || !is_association(new))
+                return 0;
+        /* The row of before may be of one that ended between the same ends, and was told so. */
+        e = told_entry(w, w->told_of_new, w->new_of_old[i] - 1) ?: told_entry(w, w->told_of_old, i);
+        return e ? tell_since(w, e, new) : tell_kept(w, w->old + i, new);
+}
+
 static int tell_other(const struct walk *w, uint32_t j) {
         const struct association *new = w->new + j;
         const struct told_entry *e = told_entry(w, w->told_of_new, j);
-        struct walk v;
 
-        if (w->matched[j] || !is_association(new) || !is_watched(w->before, w->after, new->netns) ||
-            (e && is_newer(w, e)))
+        if (w->matched[j] || !is_association(new) || !is_watched(w->before, w->after, new->netns))
                 return 0;
-        if (!e || e->gone)
-                return tell_new(w, new);
-        v = since_told(w, e);
-        return tell_kept(&v, e->association, new);
+        return e ? tell_since(w, e, new) : tell_new(w, new);
 }
 
-/* Its beginning was told, and its end was missed. Of a namespace that nobody has looked into nothing is known. */
-static int tell_told(const struct walk *w, uint32_t i) {
+/* The tables miss new rows, and the scan does not know yet of those that none has shown: see TALLY_LOOKS. */
+static bool may_be_missed(const struct walk *w, const struct told_entry *e) {
         const struct snapshot_head *head = snapshot_head(w->after);
+
+        return head->sources[SOURCE_LISTING].result != SOURCE_READ &&
+               (head->sources[SOURCE_ASSOCS].result == SOURCE_FAILED || e->misses + 1 < TALLY_LOOKS);
+}
+
+/* Its beginning was told, and its end was missed. */
+static bool has_ended_told(const struct walk *w, const struct told_entry *e) {
+        return !w->told_matched[e - told_at(w->told, 0)] && !e->gone && !is_newer(w, e) &&
+               is_association(e->association) && !may_be_missed(w, e);
+}
+
+static int tell_told(const struct walk *w, uint32_t i) {
         const struct told_entry *e = told_at(w->told, i);
         struct walk v = since_told(w, e);
 
-        if (w->told_matched[i] || e->gone || is_newer(w, e) || !is_association(e->association) ||
-            (!snapshot_netns(w->after, e->association->netns) && head->sources[SOURCE_LISTING].result != SOURCE_READ))
-                return 0;
-        return tell_down(&v, e->association);
+        if (has_ended_told(w, e))
+                return tell_down(&v, e->association);
+        if (!w->told_matched[i] && may_be_missed(w, e) && !e->gone)
+                told_keep(w->told, i, snapshot_head(w->after)->sources[SOURCE_ASSOCS].result != SOURCE_FAILED);
+        return 0;
 }
 
-/* Whether what happened between the two looks was told as it did. What the kernel had no room for then is counted by
- * itself (events_lost). */
-static bool is_told(const struct walk *w) {
-        return snapshot_head(w->before)->events_on && snapshot_head(w->after)->events_on;
+/* Causes are found beside all that ended in the same namespace. */
+static void count_ends(const struct walk *w) {
+        for (uint32_t i = 0; w->tally && i < w->n_old; i++) {
+                const struct told_entry *e = told_entry(w, w->told_of_old, i);
+                const struct association *old = e ? e->association : w->old + i;
+                struct count *count = has_ended(w, i) ? count_of(w, old) : NULL;
+
+                if (count)
+                        count_down(count, old->state >= ASSOCIATION_ESTABLISHED, old->unseen > 0);
+        }
+        for (uint32_t i = 0; w->tally && w->told && i < told_count(w->told); i++) {
+                const struct told_entry *e = told_at(w->told, i);
+                struct count *count = has_ended_told(w, e) ? count_of(w, e->association) : NULL;
+
+                if (count)
+                        count_down(count, e->association->state >= ASSOCIATION_ESTABLISHED, false);
+        }
 }
 
 static int find_associations(struct walk *w) {
@@ -585,14 +643,14 @@ static int find_associations(struct walk *w) {
 
         match_by_id(w);
         r = match_without_id(w);
-        if (w->tally && is_told(w))
-                tally_forget(w->tally);
         if (r >= 0 && w->tally)
                 r = tally_begin(w->tally, w->before, w->after);
         if (r < 0)
                 return r;
         if (w->told)
-                match_told(w);
+                r = match_told(w);
+        if (r < 0)
+                return r;
         count_ends(w);
 
         /* What ended comes before what began: the same peer may have come back. */
@@ -605,12 +663,7 @@ static int find_associations(struct walk *w) {
         for (uint32_t j = 0; r >= 0 && j < w->n_new; j++)
                 r = tell_other(w, j);
 
-        if (r < 0 || !w->tally)
-                return r;
-        if (!is_told(w))
-                return tell_unobserved(w);
-        tally_forget(w->tally);
-        return 0;
+        return r < 0 ? r : tell_unobserved(w);
 }
 
 static int compare_endpoints(const struct snapshot *s, const struct endpoint *e,
@@ -697,8 +750,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
         if (r >= 0)
                 r = find_associations(&w);
         if (r >= 0 && w.told)
-                r = told_forget(told, snapshot_head(after)->started_monotonic -
-                                      MIN(snapshot_head(after)->started_monotonic, TOLD_SLACK_USEC));
+                r = told_forget(told, unsure_since(after));
 
         return r < 0 ? r : 0;
 }
@@ -726,7 +778,19 @@ static struct change change_of_happening(const struct snapshot *news, uint32_t i
         };
 }
 
-int changes_tell(struct snapshot *news, struct told *told, bool *ret_left, change_handler handler, void *userdata) {
+/* What it cannot take in it reports as unobserved. */
+static void tell_tally(struct tally *tally, const struct change *c) {
+        uint64_t netns = c->association->netns;
+        bool established = c->old_state >= ASSOCIATION_ESTABLISHED;
+
+        if (c->type == CHANGE_ASSOCIATION_UP && !established)
+                (void) tally_tell_up(tally, netns);
+        else if (c->type == CHANGE_ASSOCIATION_DOWN)
+                (void) tally_tell_down(tally, netns, established, c->cause);
+}
+
+int changes_tell(struct snapshot *news, struct told *told, struct tally *tally, bool *ret_left, change_handler handler,
+                 void *userdata) {
         int r = 0;
 
         *ret_left = false;
@@ -734,10 +798,13 @@ int changes_tell(struct snapshot *news, struct told *told, bool *ret_left, chang
                 struct change change = change_of_happening(news, i);
 
                 /* Untold it is found by the look; told and not remembered it would be found again. */
-                if (!told_has_room(told, change.association) || told_add(told, news, i) < 0)
+                if (!told_has_room(told, change.association) || told_add(told, news, i) < 0) {
                         *ret_left = true;
-                else
-                        r = handler(&change, userdata);
+                        continue;
+                }
+                if (tally)
+                        tell_tally(tally, &change);
+                r = handler(&change, userdata);
         }
 
         return r < 0 ? r : 0;

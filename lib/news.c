@@ -495,7 +495,6 @@ static int make_row(struct edition *x, const struct record_event *r, enum change
                         happening.path_old_state = (int8_t) path_state_from_proc(r->path_old_state);
                 if (path->state_since_monotonic != 0 && at > path->state_since_monotonic && r->event == EVENT_PATH_STATE)
                         happening.duration_usec = at - path->state_since_monotonic;
-                path->removed = r->event == EVENT_PATH_REMOVED;
                 path->state_since = happening.at;
                 path->state_since_monotonic = at;
                 FIELD_GIVE(path, PATH_STATE_SINCE);

@@ -96,7 +96,8 @@ static bool type_happens(uint8_t type) {
 static bool happening_sound(const struct happening *h, const struct association *a) {
         bool of_path = h->type == CHANGE_PATH_STATE || h->type == CHANGE_PATH_ADDED || h->type == CHANGE_PATH_REMOVED;
 
-        return type_happens(h->type) && h->cause < _CAUSE_MAX &&
+        return type_happens(h->type) && h->cause < _CAUSE_MAX && FIELD_GIVEN(a, ASSOCIATION_STATE) &&
+               (h->type != CHANGE_ASSOCIATION_DOWN || h->new_state == ASSOCIATION_CLOSED) &&
                state_sound(h->old_state, 0, _ASSOCIATION_STATE_MAX) &&
                state_sound(h->new_state, 0, _ASSOCIATION_STATE_MAX) &&
                state_sound(h->path_old_state, -1, _PATH_STATE_MAX) &&
@@ -316,10 +317,15 @@ struct snapshot *snapshot_ref(struct snapshot *s) {
 struct snapshot *snapshot_unref(struct snapshot *s) {
         if (s && atomic_fetch_sub(&s->refs, 1) == 1) {
                 (void) munmap((void *) s->head, s->head->size);
-                (void) close(s->fd);
+                snapshot_close_fd(s);
                 free(s);
         }
         return NULL;
+}
+
+void snapshot_close_fd(struct snapshot *s) {
+        close_p(&s->fd);
+        s->fd = -EBADF;
 }
 
 int snapshot_fd(const struct snapshot *s) {

@@ -178,8 +178,7 @@ struct path {
         uint8_t last_state;             /* 1 + the last that a look gave, other than unknown; 0: none */
         struct path_detail detail;
         struct address address;
-        uint8_t removed;                /* of news: it is what path_removed tells of, and one of the paths no more */
-        uint8_t reserved_end[5];
+        uint8_t reserved_end[6];
 };
 
 /* What the kernel told of an association as it did it. Of path_* and primary_changed the row has the path, or the new
@@ -351,5 +350,8 @@ bool association_same_ends(const struct association *a, const struct address *x,
 bool snapshot_same_association(const struct snapshot *s, const struct association *a,
                                const struct snapshot *t, const struct association *b);
 
-/* The sealed memfd behind the snapshot, for handing it on; it stays the snapshot's. */
+/* The sealed memfd behind the snapshot, for handing it on; it stays the snapshot's. Negative once it is closed. */
 int snapshot_fd(const struct snapshot *s);
+
+/* For who hands it on to nobody and has many: descriptors are scarcer than mappings. Only while there is one owner. */
+void snapshot_close_fd(struct snapshot *s);

@@ -6,6 +6,13 @@
 #include "netns.h"
 #include "tally.h"
 
+/* What news have told of one namespace since the last look. */
+struct heard {
+        uint64_t netns;
+        uint64_t ups, downs;            /* all but those ends that are not counted */
+        uint64_t aborts, shutdowns;     /* of the ends */
+};
+
 /* The ledger of one namespace, in the kernel's own numbers: what was counted, and how much of it is told of.
  *
  * `begun_told` is what there was before the first look, those told of as established and the unobserved. Tables are
@@ -31,11 +38,18 @@ struct count {
         uint64_t aborts_told, shutdowns_told, told;     /* that causes were put down to; all but those not counted */
         uint64_t ups, unseen;
         uint64_t established, others, lost;     /* ends told of in this look; those unseen, of both kinds */
+        bool measured;                  /* what there is at this look is the measure */
+        uint64_t heard_ups, heard_downs;        /* told by news since the look before; some are counted after this one */
+        unsigned told_looks;            /* see struct tally */
 };
 
 struct tally {
         struct count *counts;           /* sorted by number */
         size_t n;
+        struct heard *heard;            /* likewise */
+        size_t n_heard, allocated_heard;
+        unsigned told_looks;            /* looks in a row, since the one before which news have told all; if they go on,
+                                         * TALLY_LOOKS + 1 */
 };
 
 int tally_new(struct tally **ret) {
@@ -48,6 +62,7 @@ struct tally *tally_free(struct tally *t) {
                 return NULL;
 
         free(t->counts);
+        free(t->heard);
         free(t);
         return NULL;
 }
@@ -118,6 +133,7 @@ static struct count *read_counts(const struct snapshot *s) {
 /* What there is at this look is no news. */
 static void set_measure(struct count *c) {
         c->known = c->read;
+        c->measured = true;
         c->begun_told = c->begun;
         c->ended_told = c->aborts + c->shutdowns;
         for (unsigned i = 0; i < TALLY_LOOKS; i++) {
@@ -129,6 +145,86 @@ static void set_measure(struct count *c) {
 /* What was counted at a look, of one kind and in all, and not told of at that one. */
 static uint64_t left(uint64_t new, uint64_t all, uint64_t told, uint64_t all_left) {
         return MIN(MIN(new, all - MIN(all, told)), all_left);
+}
+
+static int hear(struct tally *t, uint64_t netns, struct heard **ret) {
+        size_t low = 0, high = t->n_heard;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (t->heard[middle].netns < netns)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        if (low == t->n_heard || t->heard[low].netns != netns) {
+                if (t->n_heard >= t->allocated_heard) {
+                        size_t more = MAX(t->allocated_heard * 2, (size_t) 16);
+                        struct heard *bigger = reallocarray(t->heard, more, sizeof(*bigger));
+
+                        if (!bigger)
+                                return -ENOMEM;
+                        t->heard = bigger;
+                        t->allocated_heard = more;
+                }
+                memmove(t->heard + low + 1, t->heard + low, (t->n_heard - low) * sizeof(*t->heard));
+                t->heard[low] = (struct heard) { .netns = netns };
+                t->n_heard++;
+        }
+
+        *ret = t->heard + low;
+        return 0;
+}
+
+int tally_tell_up(struct tally *t, uint64_t netns) {
+        struct heard *h;
+        int r = hear(t, netns, &h);
+
+        if (r >= 0)
+                h->ups++;
+        return r;
+}
+
+int tally_tell_down(struct tally *t, uint64_t netns, bool established, enum cause cause) {
+        struct heard *h;
+        int r;
+
+        /* That nobody answers is not counted, nor is what ICMP ends; of others that were never established it is not
+         * known. */
+        if (cause == CAUSE_INIT_TIMEOUT || cause == CAUSE_UNREACHABLE || (cause == CAUSE_UNKNOWN && !established))
+                return 0;
+        r = hear(t, netns, &h);
+        if (r < 0)
+                return r;
+
+        h->downs++;
+        h->shutdowns += cause == CAUSE_GRACEFUL;
+        h->aborts += cause == CAUSE_ABORTED || cause == CAUSE_RETRANSMISSIONS_EXHAUSTED;
+        return 0;
+}
+
+/* Both are sorted by number. News are ahead of the counters, not behind: they come before the look does. */
+static void take_heard(struct tally *t, struct count *counts, size_t n) {
+        for (size_t i = 0, j = 0; i < t->n_heard; i++) {
+                const struct heard *h = t->heard + i;
+                struct count *c;
+
+                while (j < n && counts[j].netns < h->netns)
+                        j++;
+                if (j == n || counts[j].netns != h->netns || counts[j].measured)
+                        continue;
+                c = counts + j;
+                c->begun_told += h->ups;
+                c->ended_told += h->downs;
+                c->heard_ups = h->ups;
+                c->heard_downs = h->downs;
+                c->new_aborts -= MIN(c->new_aborts, h->aborts);
+                c->new_shutdowns -= MIN(c->new_shutdowns, h->shutdowns);
+                c->all_aborts -= MIN(c->all_aborts, h->aborts);
+                c->all_shutdowns -= MIN(c->all_shutdowns, h->shutdowns);
+        }
+        t->n_heard = 0;
 }
 
 /* Goes on from where the namespace's ledger was. */
@@ -158,6 +254,13 @@ static void go_on(struct count *c, const struct count *before) {
                                                    all_left);
 }
 
+/* Whether news have told all that happened from one look to the next. */
+static bool all_told(const struct snapshot *before, const struct snapshot *after) {
+        const struct snapshot_head *b = snapshot_head(before), *a = snapshot_head(after);
+
+        return b->events_on && a->events_on && b->events_lost == a->events_lost;
+}
+
 int tally_begin(struct tally *t, const struct snapshot *before, const struct snapshot *after) {
         const struct snapshot_head *head = snapshot_head(before);
         /* Whether a namespace that was not there is new, and has counted from 0. */
@@ -168,6 +271,8 @@ int tally_begin(struct tally *t, const struct snapshot *before, const struct sna
         if (!t->counts) {
                 t->counts = read_counts(before);
                 t->n = head->n_namespaces;
+                /* What was there before is no news. */
+                t->told_looks = TALLY_LOOKS;
                 for (size_t i = 0; t->counts && i < t->n; i++)
                         set_measure(t->counts + i);
         }
@@ -190,17 +295,15 @@ int tally_begin(struct tally *t, const struct snapshot *before, const struct sna
                 else
                         set_measure(counts + i);
         }
+        take_heard(t, counts, n);
+        t->told_looks = all_told(before, after) ? MIN(t->told_looks, TALLY_LOOKS) + 1 : 0;
+        for (size_t i = 0; i < n; i++)
+                counts[i].told_looks = t->told_looks;
 
         free(t->counts);
         t->counts = counts;
         t->n = n;
         return 0;
-}
-
-void tally_forget(struct tally *t) {
-        free(t->counts);
-        t->counts = NULL;
-        t->n = 0;
 }
 
 struct count *tally_count(struct tally *t, uint64_t netns) {
@@ -250,8 +353,41 @@ static uint64_t ends_counted(const struct count *c) {
         return c->established + seen + c->lost;
 }
 
+/* What has been counted up to now is no news; what is told of and will be counted stays so. */
+static void settle(struct count *c) {
+        uint64_t ended = c->aborts + c->shutdowns;
+
+        c->begun_told = MAX(c->begun_told, c->begun);
+        c->ended_told = MAX(c->ended_told, ended);
+        for (unsigned i = 0; i < TALLY_LOOKS; i++) {
+                c->looks[i].begun = c->begun;
+                c->looks[i].ended = ended;
+        }
+}
+
+static void find_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed) {
+        uint64_t ended = c->aborts + c->shutdowns, begun_then, ended_then, rest;
+
+        /* Where all that was counted since has been told, what is left was before. */
+        begun_then = c->told_looks == TALLY_LOOKS ? c->begun : c->looks[0].begun;
+        ended_then = c->told_looks == TALLY_LOOKS ? ended : c->looks[0].ended;
+        if (begun_then > c->begun_told)
+                *ret_established = begun_then - c->begun_told;
+        c->begun_told += *ret_established;
+        c->ended_told += *ret_established;
+
+        rest = c->ended_told + c->unseen + (c->begun - MIN(c->begun, c->begun_told));
+        if (ended_then > rest)
+                *ret_failed = ended_then - rest;
+        c->ended_told += *ret_failed;
+
+        memmove(c->looks, c->looks + 1, sizeof(c->looks) - sizeof(c->looks[0]));
+        c->looks[TALLY_LOOKS - 1].begun = c->begun;
+        c->looks[TALLY_LOOKS - 1].ended = ended;
+}
+
 void count_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed) {
-        uint64_t ended = c->aborts + c->shutdowns, rest;
+        uint64_t ended = c->aborts + c->shutdowns;
 
         *ret_established = *ret_failed = 0;
         c->begun_told += c->ups;
@@ -260,22 +396,10 @@ void count_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_
                 return;
 
         /* Some are not counted: two ends that both began (section 5.2), one that was counted before the first look. */
-        c->begun_told = MIN(c->begun_told, c->begun);
-        c->ended_told = MIN(c->ended_told, ended);
-        if (!c->looked)
-                return;
-
-        if (c->looks[0].begun > c->begun_told)
-                *ret_established = c->looks[0].begun - c->begun_told;
-        c->begun_told += *ret_established;
-        c->ended_told += *ret_established;
-
-        rest = c->ended_told + c->unseen + (c->begun - c->begun_told);
-        if (c->looks[0].ended > rest)
-                *ret_failed = c->looks[0].ended - rest;
-        c->ended_told += *ret_failed;
-
-        memmove(c->looks, c->looks + 1, sizeof(c->looks) - sizeof(c->looks[0]));
-        c->looks[TALLY_LOOKS - 1].begun = c->begun;
-        c->looks[TALLY_LOOKS - 1].ended = ended;
+        c->begun_told = MIN(c->begun_told, c->begun + c->heard_ups);
+        c->ended_told = MIN(c->ended_told, ended + c->heard_downs);
+        if (c->told_looks > TALLY_LOOKS)
+                settle(c);
+        else if (c->looked)
+                find_unobserved(c, ret_established, ret_failed);
 }

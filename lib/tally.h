@@ -32,8 +32,9 @@ struct count;
 /* Takes in the counters of `after`; at the first call, where there is nothing yet, those of `before`, too. -ENOMEM. */
 int tally_begin(struct tally *t, const struct snapshot *before, const struct snapshot *after);
 
-/* What there is in the snapshot that the next look is compared with is no news: all of it has been told otherwise. */
-void tally_forget(struct tally *t);
+/* News tell of an association as established, or as gone; it is counted in by the next look. -ENOMEM. */
+int tally_tell_up(struct tally *t, uint64_t netns);
+int tally_tell_down(struct tally *t, uint64_t netns, bool established, enum cause cause);
 
 /* NULL: the namespace is not there, or is another one than before. */
 struct count *tally_count(struct tally *t, uint64_t netns);
@@ -59,8 +60,10 @@ struct evidence count_evidence(const struct count *c);
 /* One of the ends is put down to this: of what was counted it is told of. */
 void count_cause(struct count *c, enum cause cause);
 
-/* Associations that no look has shown, of which this has not said so yet: so many were established, and so many ended
- * without having been. It is never more than there were, and once it has been calm for TALLY_LOOKS looks the
- * established are just those that were not told of; of the failed it may be less for good, where others were told of
- * as gone whose end may or may not have been counted. Call it once a look. */
+/* Associations that neither a look nor news have shown, of which this has not said so yet: so many were established,
+ * and so many ended without having been. It is never more than there were, and once it has been calm for TALLY_LOOKS
+ * looks the established are just those that were not told of; of the failed it may be less for good, where others were
+ * told of as gone whose end may or may not have been counted. Where news have told all that happened since the look
+ * before (events_on, and none were lost) nothing is unobserved, whatever the counters say: when there were TALLY_LOOKS
+ * such looks what was not observed before them has been told of, too. Call it once a look. */
 void count_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed);

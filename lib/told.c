@@ -8,6 +8,7 @@ struct told {
         size_t n, allocated;
         struct index index;
         size_t n_places, places_max;    /* entries of the index: one by id, one by tag; some are out of date */
+        struct index ends;              /* made when needed */
 };
 
 int told_new(struct told **ret) {
@@ -21,6 +22,7 @@ struct told *told_free(struct told *t) {
                         snapshot_unref(t->entries[i].news);
                 free(t->entries);
                 index_done(&t->index);
+                index_done(&t->ends);
                 free(t);
         }
         return NULL;
@@ -67,21 +69,59 @@ static struct told_entry *find(const struct told *t, const struct association *a
         return NULL;
 }
 
-static const struct told_entry *find_ends(const struct told *t, const struct snapshot *s, const struct association *a) {
+const struct told_entry *told_find(const struct told *t, const struct association *a) {
+        return find(t, a);
+}
+
+static int make_ends(struct told *t) {
+        size_t n = 0;
+        int r;
+
+        for (size_t i = 0; i < t->n; i++)
+                n += index_pairs(t->entries[i].association);
+        r = index_init(&t->ends, n);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < t->n; i++) {
                 const struct told_entry *e = t->entries + i;
 
-                if (e->association->id == 0 && !e->gone && snapshot_same_association(e->news, e->association, s, a))
-                        return e;
+                index_add_pairs(&t->ends, e->association, snapshot_addresses(e->news, e->association->local),
+                                snapshot_paths(e->news, e->association->paths), (uint32_t) i);
         }
-
-        return NULL;
+        return 0;
 }
 
-const struct told_entry *told_find(const struct told *t, const struct snapshot *s, const struct association *a) {
-        const struct told_entry *e = find(t, a);
+static bool same_ends(const struct told_entry *e, const struct snapshot *s, const struct association *a, bool last) {
+        const struct association *b = e->association;
 
-        return e || a->id != 0 || has_tag(a) ? e : find_ends(t, s, a);
+        return (a->id == 0 || b->id == 0) && snapshot_same_association(s, a, e->news, b) &&
+               (last || !association_state_begins_anew(a->state, b->state));
+}
+
+int told_find_ends(struct told *t, const struct snapshot *s, const struct association *a, bool last,
+                   const struct told_entry **ret) {
+        const struct address *local = snapshot_addresses(s, a->local);
+        const struct path *paths = snapshot_paths(s, a->paths);
+        const struct told_entry *found = NULL;
+        size_t pair = 0, cursor = 0;
+        uint32_t i;
+        int r;
+
+        *ret = NULL;
+        if (has_tag(a))
+                return 0;
+        if (!t->ends.slots) {
+                r = make_ends(t);
+                if (r < 0)
+                        return r;
+        }
+        while (index_next_pair(&t->ends, a, local, paths, &pair, &cursor, &i))
+                if (same_ends(t->entries + i, s, a, last) &&
+                    (!found || (last ? t->entries + i > found : t->entries + i < found)))
+                        found = t->entries + i;
+
+        *ret = found;
+        return 0;
 }
 
 static void place(struct told *t, size_t i) {
@@ -129,6 +169,7 @@ int told_add(struct told *t, struct snapshot *news, uint32_t i) {
         bool known;
         int r;
 
+        index_done(&t->ends);
         if (!t->index.slots || t->n_places + 2 > t->places_max) {
                 r = make_index(t);
                 if (r < 0)
@@ -151,7 +192,13 @@ int told_add(struct told *t, struct snapshot *news, uint32_t i) {
 
         known = e->news && same_id(e->association, a) && e->association->detail.local_tag == a->detail.local_tag;
         snapshot_unref(e->news);
-        *e = (struct told_entry) { snapshot_ref(news), a, h->at_monotonic, ends(h) };
+        *e = (struct told_entry) {
+                .news = snapshot_ref(news),
+                .association = a,
+                .at = h->at_monotonic,
+                .gone = ends(h),
+                .removed = h->type == CHANGE_PATH_REMOVED ? snapshot_paths(news, a->paths) + h->path : NULL,
+        };
         if (!known)
                 place(t, (size_t) (e - t->entries));
         return 0;
@@ -165,13 +212,20 @@ const struct told_entry *told_at(const struct told *t, size_t i) {
         return t->entries + i;
 }
 
+void told_keep(struct told *t, size_t i, bool missed) {
+        t->entries[i].kept = true;
+        t->entries[i].misses += missed;
+}
+
 int told_forget(struct told *t, uint64_t since) {
         size_t kept = 0;
 
+        index_done(&t->ends);
         for (size_t i = 0; i < t->n; i++)
-                if (t->entries[i].at >= since)
+                if (t->entries[i].at >= since || t->entries[i].kept) {
+                        t->entries[i].kept = false;
                         t->entries[kept++] = t->entries[i];
-                else
+                } else
                         snapshot_unref(t->entries[i].news);
         if (kept == t->n)
                 return 0;

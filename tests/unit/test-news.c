@@ -231,7 +231,6 @@ static void test_paths(void **state) {
         assert_int_equal(a[2].paths.count, 2);
         assert_int_equal(h[2].path, 1);
         assert_int_equal(h[2].path_new_state, -1);
-        assert_true(snapshot_paths(s, a[2].paths)[1].removed);
         assert_int_equal(h[3].path_old_state, -1);
         assert_int_equal(h[3].path_new_state, PATH_UNCONFIRMED);
         assert_int_equal(h[4].path, UINT32_MAX);

@@ -8,8 +8,68 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "../../daemon/scanner.h"
+#include "../../daemon/scanner.c"
 #include "builder.h"
+#include "changes.h"
+
+/* The test plays the kernel, too: each byte in a pipe is something that happens, an 'L' something that is lost. */
+struct bpf_events {
+        int fd;
+        uint64_t lost;
+};
+
+#define BATCH_MAX 64u
+
+int bpf_events_open(struct bpf_events **ret, char why[static BPF_EVENTS_WHY_MAX]) {
+        (void) ret;
+        (void) why;
+        return -EOPNOTSUPP;
+}
+
+struct bpf_events *bpf_events_close(struct bpf_events *e) {
+        (void) e;
+        return NULL;
+}
+
+int bpf_events_fd(const struct bpf_events *e) {
+        return e->fd;
+}
+
+int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool own_only, struct snapshot **ret) {
+        struct builder b = { .head.news = 1 };
+        char bytes[BATCH_MAX];
+        ssize_t n = read(e->fd, bytes, sizeof(bytes));
+
+        (void) previous;
+        (void) own_only;
+        for (ssize_t i = 0; i < n; i++) {
+                struct association *a;
+                struct happening *h;
+
+                if (bytes[i] == 'L') {
+                        e->lost++;
+                        continue;
+                }
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                a->id = (uint8_t) bytes[i];
+                a->state = ASSOCIATION_ESTABLISHED;
+                FIELD_GIVE(a, ASSOCIATION_STATE);
+                assert_int_equal(builder_add_happening(&b, &h), 0);
+                *h = (struct happening) {
+                        .path = UINT32_MAX, .new_state = ASSOCIATION_ESTABLISHED, .path_old_state = -1,
+                        .path_new_state = -1,
+                };
+        }
+        if (b.n_associations > 0)
+                assert_int_equal(builder_finish(&b, ret), 0);
+        builder_done(&b);
+        return n == BATCH_MAX;
+}
+
+void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, struct source_report *ret) {
+        *ret_lost = e->lost;
+        *ret = (struct source_report) { .result = SOURCE_READ };
+}
 
 /* How many descriptors the process has, and how many of them are of files with this in their name. */
 static unsigned descriptors(pid_t pid, const char *part, unsigned *ret_matching) {
@@ -160,11 +220,143 @@ static void test_refuses_unsound_requests(void **state) {
         }
 }
 
+/* A scanner with such a kernel. */
+static pid_t scanner_of(int *ret_fd, int *ret_kernel, int wait_for) {
+        int pair[2], events[2], little = 4096;
+        pid_t pid;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), 0);
+        assert_int_equal(pipe2(events, O_CLOEXEC | O_NONBLOCK), 0);
+        assert_true(fcntl(events[1], F_SETPIPE_SZ, little) > 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                struct bpf_events e = { .fd = events[0] };
+                struct scanner s = { .fd = pair[1], .programs.events = &e };
+                struct scanner_request q;
+                char go;
+                int r;
+
+                (void) close(pair[0]);
+                if (wait_for >= 0 && read(wait_for, &go, 1) != 1)
+                        _exit(EXIT_FAILURE);
+                r = scan_memory_new(&s.memory);
+                while (r >= 0) {
+                        r = await_request(&s);
+                        if (r < 0 || recv(s.fd, &q, sizeof(q), 0) <= 0)
+                                break;
+                        r = scan(&s, &q);
+                }
+                _exit(r < 0);
+        }
+        (void) close(pair[1]);
+        (void) close(events[0]);
+        *ret_fd = pair[0];
+        *ret_kernel = events[1];
+        return pid;
+}
+
+/* The next that the scanner sends: how much has happened; 0 of an answer, with its serial, or of losses. */
+static unsigned receive_news(int fd, uint64_t *ret_serial, int *ret_error) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        struct snapshot *s = NULL;
+        unsigned n;
+
+        *ret_error = 0;
+        assert_int_equal(poll(&p, 1, 60 * 1000), 1);
+        assert_int_equal(scanner_receive(fd, ret_serial, ret_error, &s), 0);
+        n = s ? snapshot_head(s)->n_happenings : 0;
+        if (s)
+                assert_true(snapshot_head(s)->news == (*ret_serial == 0));
+        snapshot_unref(s);
+        return n;
+}
+
+static void test_tells_news(void **state) {
+        uint64_t serial;
+        int fd, kernel, error;
+        pid_t pid;
+
+        (void) state;
+        pid = scanner_of(&fd, &kernel, -1);
+        assert_int_equal(write(kernel, "ab", 2), 2);
+        assert_int_equal(receive_news(fd, &serial, &error), 2);
+        assert_int_equal(serial, 0);
+        assert_int_equal(write(kernel, "L", 1), 1);
+        assert_int_equal(receive_news(fd, &serial, &error), 0);
+        assert_int_equal(serial, 0);
+        assert_int_equal(error, -EOVERFLOW);
+        (void) close(fd);
+        (void) close(kernel);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* All that happened before an answer is told before it. */
+static void test_news_come_before_the_answer(void **state) {
+        struct scanner_request q = { .serial = 7 };
+        int fd, kernel, go[2], error;
+        unsigned happened = 0;
+        char bytes[3 * BATCH_MAX + 1];
+        uint64_t serial;
+        pid_t pid;
+
+        (void) state;
+        memset(bytes, 'a', sizeof(bytes));
+        assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+        pid = scanner_of(&fd, &kernel, go[0]);
+        assert_int_equal(scanner_ask(fd, &q), 0);
+        assert_int_equal(write(kernel, bytes, sizeof(bytes)), sizeof(bytes));
+        assert_int_equal(write(go[1], "", 1), 1);
+        do
+                happened += receive_news(fd, &serial, &error);
+        while (serial == 0);
+        assert_int_equal(serial, 7);
+        assert_int_equal(happened, sizeof(bytes));
+        (void) close(fd);
+        (void) close(kernel);
+        (void) close(go[0]);
+        (void) close(go[1]);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* It waits for a server that does not read, and goes on with it. */
+static void test_a_stuck_server(void **state) {
+        struct scanner_request q = { .serial = 7 };
+        unsigned written = 0, happened = 0;
+        int fd, kernel, error, status;
+        char bytes[1024];
+        uint64_t serial;
+        ssize_t n = 0;
+        pid_t pid;
+
+        (void) state;
+        memset(bytes, 'a', sizeof(bytes));
+        pid = scanner_of(&fd, &kernel, -1);
+        for (unsigned i = 0; i < 20 || n > 0; i++) {
+                n = write(kernel, bytes, sizeof(bytes));
+                written += n > 0 ? (unsigned) n : 0;
+                (void) usleep(1000);
+        }
+        assert_int_equal(scanner_ask(fd, &q), 0);
+        (void) usleep(100 * 1000);
+        assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+        for (bool answered = false; !answered || happened < written; answered |= serial == 7)
+                happened += receive_news(fd, &serial, &error);
+        assert_int_equal(happened, written);
+        (void) close(fd);
+        (void) close(kernel);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_has_only_what_it_needs),
                 cmocka_unit_test(test_keeps_its_capabilities_only),
                 cmocka_unit_test(test_refuses_unsound_requests),
+                cmocka_unit_test(test_tells_news),
+                cmocka_unit_test(test_news_come_before_the_answer),
+                cmocka_unit_test(test_a_stuck_server),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

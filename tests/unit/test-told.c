@@ -11,6 +11,8 @@ struct row {
         uint32_t id, tag;
         int state;
         int path_state;
+        uint32_t unseen;
+        bool two_paths;                 /* a second one, that is active */
 };
 
 static void fill(struct builder *b, const struct row *row, struct association *ret) {
@@ -23,6 +25,7 @@ static void fill(struct builder *b, const struct row *row, struct association *r
                 .local_port = 1000,
                 .peer_port = 9,
                 .state = (int8_t) row->state,
+                .unseen = row->unseen,
                 .local = { (uint32_t) b->n_addresses, 1 },
                 .paths = { (uint32_t) b->n_paths, 1 },
                 .detail.local_tag = row->tag,
@@ -41,6 +44,14 @@ static void fill(struct builder *b, const struct row *row, struct association *r
         path->state = (int8_t) (row->path_state >= 0 ? row->path_state : PATH_ACTIVE);
         path->last_state = (uint8_t) (path->state + 1);
         FIELD_GIVE(path, PATH_STATE);
+        if (row->two_paths) {
+                assert_int_equal(builder_add_path(b, &path), 0);
+                assert_int_equal(address_parse("10.0.1.9", 8, &path->address), 0);
+                path->state = PATH_ACTIVE;
+                path->last_state = PATH_ACTIVE + 1;
+                FIELD_GIVE(path, PATH_STATE);
+                ret->paths.count++;
+        }
 }
 
 static void begin(struct builder *b, unsigned at) {
@@ -60,6 +71,7 @@ static struct snapshot *look(unsigned at, const struct row *rows, size_t n) {
 
         begin(&b, at);
         b.head.events_on = 1;
+        b.head.sources[SOURCE_LISTING].result = SOURCE_READ;
         for (size_t i = 0; i < n; i++) {
                 struct association a, *added;
 
@@ -91,11 +103,13 @@ static struct snapshot *news(const struct step *steps, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 const struct step *step = steps + i;
                 bool of_path = step->type == CHANGE_PATH_STATE;
+                bool of_second = step->type == CHANGE_PATH_ADDED || step->type == CHANGE_PATH_REMOVED;
                 struct row row = {
                         .id = step->id,
                         .tag = step->tag,
                         .state = step->type == CHANGE_ASSOCIATION_DOWN ? step->old_state : step->new_state,
                         .path_state = of_path ? step->path_new : PATH_ACTIVE,
+                        .two_paths = of_second,
                 };
                 struct association a, *added;
                 struct happening *h;
@@ -107,7 +121,7 @@ static struct snapshot *news(const struct step *steps, size_t n) {
                 *h = (struct happening) {
                         .at = (1000 + step->at) * USEC_PER_SEC,
                         .at_monotonic = step->at * USEC_PER_SEC,
-                        .path = of_path ? 0 : UINT32_MAX,
+                        .path = of_path ? 0 : of_second ? 1 : UINT32_MAX,
                         .type = (uint8_t) step->type,
                         .cause = step->type == CHANGE_ASSOCIATION_DOWN ? CAUSE_ABORTED : CAUSE_UNKNOWN,
                         .old_state = (int8_t) step->old_state,
@@ -136,8 +150,8 @@ static int say(const struct change *c, void *userdata) {
         size_t n = strlen(s->text);
 
         snprintf(s->text + n, sizeof(s->text) - n, "%s %u %s>%s%s%s\n", change_type_name(c->type), c->association->id,
-                 c->path ? path_state_name(c->path_old_state) : association_state_name(c->old_state),
-                 c->path ? path_state_name(c->path_new_state) : association_state_name(c->new_state),
+                 c->path ? path_state_name(c->path_old_state) ?: "-" : association_state_name(c->old_state),
+                 c->path ? path_state_name(c->path_new_state) ?: "-" : association_state_name(c->new_state),
                  c->certainty == CERTAINTY_EXACT ? " exact" : "", c->trigger ? " with trigger" : "");
         return 0;
 }
@@ -160,7 +174,7 @@ static void expect_news(struct told *t, struct snapshot *s, const char *expected
         struct said said = {};
         bool left;
 
-        assert_int_equal(changes_tell(s, t, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, t, NULL, &left, say, &said), 0);
         assert_false(left);
         assert_string_equal(said.text, expected);
         snapshot_unref(s);
@@ -248,6 +262,103 @@ static void test_paths(void **state) {
         expect_looks(t, look(3, &failed, 1), look(6, &failed, 1), "");
 }
 
+#define OF_PATH(at, type, id, tag) { at, type, ASSOCIATION_ESTABLISHED, ASSOCIATION_ESTABLISHED, id, tag, 0, 0 }
+
+static void test_paths_come_and_go(void **state) {
+        const struct row one = ESTABLISHED(9, 90), two = { 9, 90, ASSOCIATION_ESTABLISHED, -1, .two_paths = true };
+        struct told *t = *state;
+
+        expect_news(t, NEWS(OF_PATH(2, CHANGE_PATH_ADDED, 9, 90)), "path_added 9 ->- exact with trigger\n");
+        expect_looks(t, look(1, &one, 1), look(3, &two, 1), "");
+        expect_news(t, NEWS(OF_PATH(4, CHANGE_PATH_REMOVED, 9, 90)),
+                    "path_removed 9 ->- exact with trigger\n");
+        expect_looks(t, look(3, &two, 1), look(5, &one, 1), "");
+        /* It was removed, and it is not known to have come back. */
+        expect_news(t, NEWS(OF_PATH(6, CHANGE_PATH_REMOVED, 9, 90)),
+                    "path_removed 9 ->- exact with trigger\n");
+        expect_looks(t, look(5, &two, 1), look(7, &two, 1), "path_added 9 ->active\n");
+}
+
+/* The kernel tells when it began, and the look may have come between that and what it did. */
+static void test_shortly_before_a_look(void **state) {
+        const struct row row = ESTABLISHED(7, 70);
+        struct snapshot *before = look(1, &row, 1), *after;
+        struct told *t = *state;
+        struct said said = {};
+        struct builder b = {};
+        struct association a, *added;
+
+        expect_news(t, NEWS(DOWN(4, 7, 70)), "association_down 7 established>closed exact with trigger\n");
+        begin(&b, 4);
+        b.head.started_monotonic += 10 * USEC_PER_MSEC;
+        fill(&b, &row, &a);
+        assert_int_equal(builder_add_association(&b, &added), 0);
+        *added = a;
+        assert_int_equal(builder_finish(&b, &after), 0);
+        builder_done(&b);
+        assert_int_equal(changes_find(before, after, false, NULL, t, say, &said), 0);
+        assert_string_equal(said.text, "");
+        snapshot_unref(before);
+        expect_looks(t, after, NOTHING(5), "");
+        assert_int_equal(told_count(t), 0);
+}
+
+/* It has ended, but there is no sock_diag to say so: the scan keeps its row for a while. */
+static void test_kept_by_the_scan(void **state) {
+        const struct row row = ESTABLISHED(7, 70), kept = { 7, 70, ASSOCIATION_ESTABLISHED, -1, .unseen = 1 },
+                         longer = { 7, 70, ASSOCIATION_ESTABLISHED, -1, .unseen = 2 };
+        struct told *t = *state;
+
+        expect_news(t, NEWS(DOWN(2, 7, 70)), "association_down 7 established>closed exact with trigger\n");
+        expect_looks(t, look(1, &row, 1), look(3, &kept, 1), "");
+        expect_looks(t, look(3, &kept, 1), look(4, &longer, 1), "");
+        expect_looks(t, look(4, &longer, 1), NOTHING(5), "");
+        assert_int_equal(told_count(t), 0);
+        /* What the kernel shows is there. */
+        expect_news(t, NEWS(DOWN(6, 7, 70)), "association_down 7 established>closed exact with trigger\n");
+        expect_looks(t, look(5, &row, 1), look(7, &row, 1), "association_up 7 closed>established\n");
+}
+
+/* A look by the kernel's tables. */
+static struct snapshot *by_tables(unsigned at, enum source_result result, const struct row *row) {
+        struct snapshot *s = NULL;
+        struct builder b = {};
+
+        begin(&b, at);
+        b.head.events_on = 1;
+        b.head.sources[SOURCE_ASSOCS].result = (uint8_t) result;
+        if (row) {
+                struct association a, *added;
+
+                fill(&b, row, &a);
+                assert_int_equal(builder_add_association(&b, &added), 0);
+                *added = a;
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+/* The tables miss rows while others come and go, and the scan cannot ask for what it has never seen. */
+static void test_missed_by_the_tables(void **state) {
+        const struct row row = ESTABLISHED(7, 70);
+        struct told *t = *state;
+
+        expect_news(t, NEWS(UP(2, 7, 70)), "association_up 7 closed>established exact with trigger\n");
+        expect_looks(t, NOTHING(1), by_tables(3, SOURCE_READ, NULL), "");
+        expect_looks(t, NOTHING(3), by_tables(4, SOURCE_READ, NULL), "");
+        expect_looks(t, NOTHING(4), by_tables(5, SOURCE_READ, &row), "");
+        assert_int_equal(told_count(t), 0);
+
+        expect_news(t, NEWS(UP(6, 8, 80)), "association_up 8 closed>established exact with trigger\n");
+        for (unsigned at = 7; at < 20; at++)
+                expect_looks(t, NOTHING(6), by_tables(at, SOURCE_FAILED, NULL), "");
+        for (unsigned i = 1; i < TALLY_LOOKS; i++)
+                expect_looks(t, NOTHING(6), by_tables(20 + i, SOURCE_READ, NULL), "");
+        expect_looks(t, NOTHING(6), by_tables(30, SOURCE_READ, NULL), "association_down 8 established>closed\n");
+        assert_int_equal(told_count(t), 0);
+}
+
 /* Without an id it goes by its tag, and gets its id later. */
 static void test_promotion(void **state) {
         struct told *t = *state;
@@ -275,32 +386,41 @@ static void test_successors(void **state) {
         expect_looks(t, LOOK(1, { 0, 70, ASSOCIATION_COOKIE_WAIT, -1 }), LOOK(4, { 0, 80, ASSOCIATION_COOKIE_WAIT, -1 }), "");
 }
 
-/* Tables tell no tags: while there is no id either, the ends are all there is. */
-static void test_without_tags(void **state) {
-        struct told *t = *state;
-        const struct row waiting = { 0, 0, ASSOCIATION_COOKIE_WAIT, -1 };
+#define WAITING(at, tag) { at, CHANGE_ASSOCIATION_STATE, ASSOCIATION_CLOSED, ASSOCIATION_COOKIE_WAIT, 0, tag, 0, 0 }
+#define PROMOTED(at, id, tag) \
+        { at, CHANGE_ASSOCIATION_UP, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_ESTABLISHED, id, tag, 0, 0 }
+#define GIVEN_UP(at, tag) { at, CHANGE_ASSOCIATION_DOWN, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_CLOSED, 0, tag, 0, 0 }
 
-        expect_news(t, NEWS({ 2, CHANGE_ASSOCIATION_STATE, ASSOCIATION_CLOSED, ASSOCIATION_COOKIE_WAIT, 0, 70, 0, 0 }),
+/* The tables tell no tags: without an id it goes by its ends then. */
+static void test_looks_without_tags(void **state) {
+        const struct row waiting = { 0, 0, ASSOCIATION_COOKIE_WAIT, -1 }, up = { 7, 0, ASSOCIATION_ESTABLISHED, -1 };
+        struct told *t = *state;
+
+        expect_news(t, NEWS(WAITING(2, 70)),
                     "association_state 0 closed>cookie_wait exact with trigger\n");
         expect_looks(t, NOTHING(1), look(3, &waiting, 1), "");
-}
-
-/* What is told last may be of a namespace that looks do not reach. */
-static void test_unreached(void **state) {
-        struct snapshot *before = NOTHING(1), *after = NULL;
-        struct told *t = *state;
-        struct builder b = {};
-        struct netns *n;
-
-        expect_news(t, NEWS(UP(2, 7, 70)), "association_up 7 closed>established exact with trigger\n");
-        assert_int_equal(builder_add_netns(&b, &n), 0);
-        n->netns = 6;
-        b.head.available = b.head.events_on = 1;
-        b.head.sources[SOURCE_NAMESPACES].result = SOURCE_READ;
-        b.head.started_monotonic = 4 * USEC_PER_SEC;
-        assert_int_equal(builder_finish(&b, &after), 0);
-        builder_done(&b);
-        expect_looks(t, before, after, "");
+        expect_news(t, NEWS(PROMOTED(4, 7, 70)),
+                    "association_up 7 cookie_wait>established exact with trigger\n");
+        expect_looks(t, look(3, &waiting, 1), look(5, &up, 1), "");
+        /* Gone, and the next one begins. */
+        expect_news(t, NEWS(DOWN(6, 7, 70), WAITING(7, 80)),
+                    "association_down 7 established>closed exact with trigger\n"
+                    "association_state 0 closed>cookie_wait exact with trigger\n");
+        expect_looks(t, look(5, &up, 1), look(8, &waiting, 1), "");
+        expect_news(t, NEWS(GIVEN_UP(9, 80)),
+                    "association_down 0 cookie_wait>closed exact with trigger\n");
+        expect_looks(t, look(8, &waiting, 1), NOTHING(10), "");
+        expect_news(t, NEWS(GIVEN_UP(11, 80),
+                            WAITING(12, 85)),
+                    "association_down 0 cookie_wait>closed exact with trigger\n"
+                    "association_state 0 closed>cookie_wait exact with trigger\n");
+        expect_looks(t, look(10, &waiting, 1), look(13, &waiting, 1), "");
+        /* It got its id, and ended. */
+        expect_news(t, NEWS(PROMOTED(14, 9, 90),
+                            DOWN(15, 9, 90)),
+                    "association_up 9 cookie_wait>established exact with trigger\n"
+                    "association_down 9 established>closed exact with trigger\n");
+        expect_looks(t, look(13, &waiting, 1), NOTHING(16), "");
 }
 
 static void test_restart(void **state) {
@@ -325,14 +445,14 @@ static void test_maximum(void **state) {
         for (uint32_t i = 0; i <= TOLD_MAX; i++)
                 steps[i] = (struct step) UP(2, i + 1, i + 1);
         s = news(steps, TOLD_MAX);
-        assert_int_equal(changes_tell(s, t, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, t, NULL, &left, say, &said), 0);
         assert_false(left);
         assert_int_equal(told_count(t), TOLD_MAX);
         snapshot_unref(s);
 
         said = (struct said) {};
         s = news(steps + TOLD_MAX, 1);
-        assert_int_equal(changes_tell(s, t, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, t, NULL, &left, say, &said), 0);
         assert_true(left);
         assert_string_equal(said.text, "");
         snapshot_unref(s);
@@ -405,7 +525,7 @@ static void test_unsound(void **state) {
         static const struct step good = UP(2, 7, 70);
 
         (void) state;
-        for (unsigned i = 0; i < 9; i++) {
+        for (unsigned i = 0; i < 12; i++) {
                 struct builder b = {};
                 struct snapshot *s = NULL;
                 struct association a, *added;
@@ -439,6 +559,20 @@ static void test_unsound(void **state) {
                         h->cause = _CAUSE_MAX;
                 if (i == 8)
                         h->trigger.kind = _TRIGGER_KIND_MAX;
+                if (i == 9)
+                        FIELD_TAKE_BACK(added, ASSOCIATION_STATE);
+                if (i == 10)
+                        h->type = CHANGE_ASSOCIATION_DOWN;
+                if (i == 11) {
+                        struct happening first = *h;
+
+                        assert_int_equal(builder_add_association(&b, &added), 0);
+                        *added = b.associations[0];
+                        added->local = added->paths = added->owners = (struct range) {};
+                        assert_int_equal(builder_add_happening(&b, &h), 0);
+                        *h = first;
+                        h->at_monotonic--;
+                }
                 assert_int_equal(builder_finish(&b, &s), i == 0 ? 0 : -EBADMSG);
                 snapshot_unref(s);
                 builder_done(&b);
@@ -452,10 +586,13 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_during_a_look, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_healed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_paths_come_and_go, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_shortly_before_a_look, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_kept_by_the_scan, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_missed_by_the_tables, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_promotion, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_successors, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_without_tags, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_unreached, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_looks_without_tags, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_maximum, setup, teardown),
                 cmocka_unit_test(test_counters),

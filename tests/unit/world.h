@@ -151,42 +151,80 @@ static inline bool request_waits(const struct world *w, int timeout_ms) {
         return poll(&p, 1, timeout_ms) > 0;
 }
 
+static inline void add_made_up(struct builder *b, unsigned i, int state) {
+        struct association *a;
+        struct address *local;
+        struct path *path;
+
+        assert_int_equal(builder_add_address(b, &local), 0);
+        *local = (struct address) { .family = AF_INET, .bytes = { 10, 0, 0, 1 } };
+        assert_int_equal(builder_add_path(b, &path), 0);
+        path->address = (struct address) {
+                .family = AF_INET, .primary = 1, .bytes = { 10, 1, (uint8_t) (i >> 8), (uint8_t) i },
+        };
+        assert_int_equal(builder_add_association(b, &a), 0);
+        a->id = i + 1;
+        a->given[0] = UINT64_C(1) << ASSOCIATION_ID | UINT64_C(1) << ASSOCIATION_STATE |
+                UINT64_C(1) << ASSOCIATION_LOCAL_PORT | UINT64_C(1) << ASSOCIATION_PEER_PORT;
+        a->state = (int8_t) state;
+        a->local_port = 5000;
+        a->peer_port = (uint16_t) (6000 + (i >> 16));
+        a->local = (struct range) { (uint32_t) b->n_addresses - 1, 1 };
+        a->paths = (struct range) { (uint32_t) b->n_paths - 1, 1 };
+}
+
 /* Associations with the ids from `first` on; every `down`th one (0: none) is being shut down. */
 static inline struct snapshot *made_up(uint64_t serial, unsigned first, unsigned n, unsigned down) {
         struct snapshot *s = NULL;
         struct builder b = {};
 
         b.head.available = true;
+        b.head.events_on = 1;
         b.head.serial = serial;
         b.head.hz = 250;
         b.head.started_monotonic = clock_usec(CLOCK_MONOTONIC);
         b.head.started_realtime = clock_usec(CLOCK_REALTIME);
         for (size_t i = 0; i < _SOURCE_MAX; i++)
                 b.head.sources[i].result = SOURCE_READ;
-        for (unsigned i = first; i < first + n; i++) {
-                struct association *a;
-                struct address *local;
-                struct path *path;
+        for (unsigned i = first; i < first + n; i++)
+                add_made_up(&b, i, down && i % down == 0 ? ASSOCIATION_SHUTDOWN_PENDING : ASSOCIATION_ESTABLISHED);
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
 
-                assert_int_equal(builder_add_address(&b, &local), 0);
-                *local = (struct address) { .family = AF_INET, .bytes = { 10, 0, 0, 1 } };
-                assert_int_equal(builder_add_path(&b, &path), 0);
-                path->address = (struct address) {
-                        .family = AF_INET, .primary = 1, .bytes = { 10, 1, (uint8_t) (i >> 8), (uint8_t) i },
+/* The same ones come up, or end, now. */
+static inline struct snapshot *made_up_news(enum change_type type, unsigned first, unsigned n) {
+        struct snapshot *s = NULL;
+        struct builder b = {};
+
+        b.head.news = 1;
+        b.head.hz = 250;
+        for (unsigned i = first; i < first + n; i++) {
+                bool down = type == CHANGE_ASSOCIATION_DOWN;
+                struct happening *h;
+
+                add_made_up(&b, i, ASSOCIATION_ESTABLISHED);
+                assert_int_equal(builder_add_happening(&b, &h), 0);
+                *h = (struct happening) {
+                        .at = clock_usec(CLOCK_REALTIME),
+                        .at_monotonic = clock_usec(CLOCK_MONOTONIC),
+                        .path = UINT32_MAX,
+                        .type = (uint8_t) type,
+                        .old_state = down ? ASSOCIATION_ESTABLISHED : ASSOCIATION_CLOSED,
+                        .new_state = down ? ASSOCIATION_CLOSED : ASSOCIATION_ESTABLISHED,
+                        .path_old_state = -1,
+                        .path_new_state = -1,
                 };
-                assert_int_equal(builder_add_association(&b, &a), 0);
-                a->id = i + 1;
-                a->given[0] = UINT64_C(1) << ASSOCIATION_ID | UINT64_C(1) << ASSOCIATION_STATE |
-                        UINT64_C(1) << ASSOCIATION_LOCAL_PORT | UINT64_C(1) << ASSOCIATION_PEER_PORT;
-                a->state = down && i % down == 0 ? ASSOCIATION_SHUTDOWN_PENDING : ASSOCIATION_ESTABLISHED;
-                a->local_port = 5000;
-                a->peer_port = (uint16_t) (6000 + (i >> 16));
-                a->local = (struct range) { (uint32_t) b.n_addresses - 1, 1 };
-                a->paths = (struct range) { (uint32_t) b.n_paths - 1, 1 };
         }
         assert_int_equal(builder_finish(&b, &s), 0);
         builder_done(&b);
         return s;
+}
+
+static inline void give_news(const struct world *w, struct snapshot *s) {
+        assert_int_equal(answer(&w->scanner, 0, 0, s), 0);
+        snapshot_unref(s);
 }
 
 static inline void give(const struct world *w, struct snapshot *s) {
