@@ -354,6 +354,47 @@ static void make_samples(struct manager *m) {
                 log_warning("a sample of the associations is left out: %s", strerror(ENOMEM));
 }
 
+/* What happened since the last look, as the kernel told it. */
+static int tell_news(struct manager *m, struct snapshot *news, uint64_t since) {
+        struct walk w = { .manager = m, .now = snapshot_head(news)->started_monotonic };
+        bool left;
+        int r;
+
+        r = changes_tell(news, since, m->told, m->tally, &left, tell_one, &w);
+        monitor_finish_news(&m->monitors);
+        if (r < 0)
+                return r;
+        m->hurried |= left;
+        m->told_any |= w.any;
+        return 0;
+}
+
+/* What was done before the kernel began to tell is known when the first look after that has come: only then can be told
+ * what goes on from there. What happened before that look is part of it. */
+static void tell_early_news(struct manager *m) {
+        const struct snapshot_head *head = snapshot_head(m->current);
+
+        if (!head->events_on || !m->reported)
+                return;
+        for (unsigned i = 0; i < m->n_early; i++) {
+                if (tell_news(m, m->early[i], head->started_monotonic) < 0)
+                        m->hurried = true;
+                snapshot_unref(m->early[i]);
+        }
+        m->n_early = 0;
+}
+
+static int manager_tell_news(struct manager *m, struct snapshot *news) {
+        int r = 0;
+
+        if (m->reported && m->current && snapshot_head(m->current)->events_on)
+                r = tell_news(m, news, 0);
+        else if (m->n_early < MANAGER_EARLY_MAX)
+                m->early[m->n_early++] = snapshot_ref(news);
+        set_scan_timer(m);
+        return r;
+}
+
 /* A new snapshot: everything that follows from it. Takes it over, also on failure: then it is as if it had
  * not come, and the next one tells what changed. */
 static int manager_install(struct manager *m, struct snapshot *taken) {
@@ -398,24 +439,7 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
         hold_limit(&m->holds, m->current);
         report_flapping(m, w.now, !m->config.damping);
         notify_status(m);
-        return 0;
-}
-
-/* What happened since the last look, as the kernel told it. Before the first look all of it is part of what there is. */
-static int manager_tell_news(struct manager *m, struct snapshot *news) {
-        struct walk w = { .manager = m, .now = snapshot_head(news)->started_monotonic };
-        bool left;
-        int r;
-
-        if (!m->reported)
-                return 0;
-        r = changes_tell(news, m->told, m->tally, &left, tell_one, &w);
-        monitor_finish_news(&m->monitors);
-        if (r < 0)
-                return r;
-        m->hurried |= left;
-        m->told_any |= w.any;
-        set_scan_timer(m);
+        tell_early_news(m);
         return 0;
 }
 
@@ -589,6 +613,8 @@ static void manager_done(struct manager *m) {
         damper_free(m->damper);
         tally_free(m->tally);
         told_free(m->told);
+        for (unsigned i = 0; i < m->n_early; i++)
+                snapshot_unref(m->early[i]);
         history_free(m->history);
         samples_free(m->samples);
         config_done(&m->config);

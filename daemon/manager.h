@@ -21,6 +21,9 @@
 
 TAILQ_HEAD(wait_list, wait);
 
+/* What happens until the first look that is made while the kernel tells; of more that look tells what is left of it. */
+#define MANAGER_EARLY_MAX 256u
+
 struct manager {
         const struct manager_start *start;
         struct config config;
@@ -45,6 +48,8 @@ struct manager {
         uint64_t full_asked, full_due;          /* monotonic: the last full one, and the next one */
         uint64_t needed_usec;                   /* from one to the next, to stay within CpuShare */
         bool hurried;                           /* something was lost: a scan as soon as CpuShare allows it */
+        struct snapshot *early[MANAGER_EARLY_MAX];      /* news that came before there was a look to go on from */
+        unsigned n_early;
         bool told_any;                          /* news have told what no checkpoint may know of */
         uint64_t full_cpu_usec, cheap_cpu_usec; /* of the last full one; the part of the last one that was not dear */
 

@@ -789,14 +789,16 @@ static void tell_tally(struct tally *tally, const struct change *c) {
                 (void) tally_tell_down(tally, netns, established, c->cause);
 }
 
-int changes_tell(struct snapshot *news, struct told *told, struct tally *tally, bool *ret_left, change_handler handler,
-                 void *userdata) {
+int changes_tell(struct snapshot *news, uint64_t since, struct told *told, struct tally *tally, bool *ret_left,
+                 change_handler handler, void *userdata) {
         int r = 0;
 
         *ret_left = false;
         for (uint32_t i = 0; r >= 0 && i < snapshot_head(news)->n_happenings; i++) {
                 struct change change = change_of_happening(news, i);
 
+                if (snapshot_happenings(news)[i].at_monotonic < since)
+                        continue;
                 /* Untold it is found by the look; told and not remembered it would be found again. */
                 if (!told_has_room(told, change.association) || told_add(told, news, i) < 0) {
                         *ret_left = true;

@@ -174,7 +174,7 @@ static void expect_news(struct told *t, struct snapshot *s, const char *expected
         struct said said = {};
         bool left;
 
-        assert_int_equal(changes_tell(s, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, 0, t, NULL, &left, say, &said), 0);
         assert_false(left);
         assert_string_equal(said.text, expected);
         snapshot_unref(s);
@@ -445,14 +445,14 @@ static void test_maximum(void **state) {
         for (uint32_t i = 0; i <= TOLD_MAX; i++)
                 steps[i] = (struct step) UP(2, i + 1, i + 1);
         s = news(steps, TOLD_MAX);
-        assert_int_equal(changes_tell(s, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, 0, t, NULL, &left, say, &said), 0);
         assert_false(left);
         assert_int_equal(told_count(t), TOLD_MAX);
         snapshot_unref(s);
 
         said = (struct said) {};
         s = news(steps + TOLD_MAX, 1);
-        assert_int_equal(changes_tell(s, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, 0, t, NULL, &left, say, &said), 0);
         assert_true(left);
         assert_string_equal(said.text, "");
         snapshot_unref(s);
