@@ -89,6 +89,7 @@ def start_peers(machine):
     machine.wait_until("grep -qw 5002 /proc/net/sctp/assocs && grep -qw 6003 /proc/net/sctp/assocs")
 
 
+@pytest.mark.kernel("6.12")
 def test_tells_what_the_tables_tell(machine):
     start_peers(machine)
     restart(machine)

@@ -228,6 +228,7 @@ def stage(machine):
     return machine
 
 
+@pytest.mark.kernel("6.1")
 def test_scenes(stage):
     stage.put("/root/scenes.py", SCENES)
     ports = {name: 5100 + number for number, name in enumerate(EXPECTED)}
@@ -281,7 +282,7 @@ def test_none_is_missed(stage):
     load.install(stage)
     stage.put("/root/count.py", COUNT)
     # An emulated machine has the time for so many.
-    rate, seconds = 60, 40
+    rate, seconds = 25, 40
     made = rate * seconds
     follower = stage.spawn("exec sctpctl monitor --json=short >/run/monitor")
     eventually(lambda: journal.status(stage)["clients"]["monitors"], lambda n: n == 1)

@@ -236,6 +236,7 @@ def comparable(said):
     }
 
 
+@pytest.mark.kernel("6.1")
 @pytest.mark.parametrize("bpf", ["yes", "no"])
 def test_every_source_says_what_the_owner_is_told(machine, bpf):
     machine.put("/etc/sctpmond.conf.d/20-test.conf", f"[Monitor]\nInterval=200ms\nCpuShare=100%\nBpf={bpf}\n")

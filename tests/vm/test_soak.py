@@ -81,18 +81,18 @@ class Counter:
 # What is told of each goes to the journal: the kernel tells each step, of which looks meet a few.
 @pytest.mark.kernel("6.12")
 def test_soak(machine):
-    soak(machine, RATE // 5)
+    soak(machine, RATE // 5, SECONDS // 2)
     assert seen.source(machine, "bpf_events").get("reason") is None
 
 
 @pytest.mark.kernel("6.1")
 @pytest.mark.machine(bpf=False)
 def test_soak_without_bpf(machine):
-    soak(machine, RATE)
+    soak(machine, RATE, SECONDS)
 
 
-def soak(machine, rate):
-    seconds = int(os.environ.get("SCTPMON_SOAK_SECONDS", SECONDS))
+def soak(machine, rate, seconds):
+    seconds = int(os.environ.get("SCTPMON_SOAK_SECONDS", seconds))
     load.install(machine)
     machine.run(ENDS)
     machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nDamping=no\nCpuShare=50%\n")
