@@ -92,6 +92,8 @@ static __always_inline bool next_bucket(void) {
         return true;
 }
 
+/* Each record is reserved where it is filled, and looked at once: behind a function that looks at it, too, 6.1's
+ * verifier takes it for one that may still be none. */
 static __always_inline void list_association(__u64 key, const struct sctp_transport *primary) {
         const struct sctp_association *asoc = (const void *) association_bytes;
         const struct sock *sock = (const void *) sock_bytes;

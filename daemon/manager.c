@@ -391,6 +391,8 @@ static int manager_tell_news(struct manager *m, struct snapshot *news) {
                 r = tell_news(m, news, 0);
         else if (m->n_early < MANAGER_EARLY_MAX)
                 m->early[m->n_early++] = snapshot_ref(news);
+        else
+                m->hurried = true;
         set_scan_timer(m);
         return r;
 }
@@ -526,12 +528,8 @@ static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *us
         account_scan(m, cpu);
         m->asked = 0;
         set_scan_timer(m);
-        if (error < 0)
-                return 0;
-        r = serve_waits(m);
-        /* One that was served may want to hear of figures. */
-        set_scan_timer(m);
-        return r;
+
+        return error < 0 ? 0 : serve_waits(m);
 }
 
 static int on_scanner_exit(sd_event_source *source, const siginfo_t *si, void *userdata) {

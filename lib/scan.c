@@ -492,7 +492,7 @@ static int scan_here(struct scan *s) {
 
 static int ask_details(struct scan *s) {
         const struct scan_options *options = s->options;
-        uint64_t cpu = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
+        uint64_t cpu = clock_usec(CLOCK_THREAD_CPUTIME_ID);
         struct detail d = {
                 .options = options,
                 .builder = &s->b,
@@ -506,14 +506,14 @@ static int ask_details(struct scan *s) {
         int r;
 
         r = detail_ask(&d);
-        s->b.head.dear_cpu_usec = clock_usec(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+        s->b.head.dear_cpu_usec = clock_usec(CLOCK_THREAD_CPUTIME_ID) - cpu;
         return r;
 }
 
 int scan_run(const struct scan_options *options, struct snapshot **ret) {
         _cleanup_(scan_done) struct scan s = { .options = options };
         struct snapshot_head *head = &s.b.head;
-        uint64_t cpu = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
+        uint64_t cpu = clock_usec(CLOCK_THREAD_CPUTIME_ID);
         int r;
 
         head->serial = options->serial;
@@ -555,6 +555,6 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
                 options->memory->used = true;
 
         head->duration_usec = clock_usec(CLOCK_MONOTONIC) - head->started_monotonic;
-        head->cpu_usec = clock_usec(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+        head->cpu_usec = clock_usec(CLOCK_THREAD_CPUTIME_ID) - cpu;
         return builder_finish(&s.b, ret);
 }

@@ -11,7 +11,7 @@ import load
 UNTOUCHED = 500
 RATE = 200
 # More for a closer look.
-SECONDS = 40
+SECONDS = 60
 
 HELD_PORT = 7000
 CHURN_PORT = 7001
