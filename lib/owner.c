@@ -744,9 +744,9 @@ static bool strays_due(const struct owner_table *t) {
 
 /* Every descriptor of every process, while that can tell something. A process that turns up only now may have handed
  * its sockets to others before they were shown, by fork() for instance: then it goes on to the end. One walk at a look,
- * so that the next one comes later. */
+ * so that the next one comes later; and a step of it at each, however little time there was, or it might never end. */
 static int walk(struct owner_table *t, uint64_t deadline) {
-        while (clock_usec(CLOCK_MONOTONIC) < deadline) {
+        do {
                 size_t n_holders;
                 int r;
 
@@ -777,7 +777,7 @@ static int walk(struct owner_table *t, uint64_t deadline) {
                         break;
                 t->n_pids--;
                 t->walk_place = (struct place) {};
-        }
+        } while (clock_usec(CLOCK_MONOTONIC) < deadline);
 
         return 0;
 }
@@ -854,24 +854,26 @@ static void forget(struct owner_table *t) {
         }
 }
 
+/* Half of the time that is left: none keeps those after it from their share. */
+static uint64_t halfway(uint64_t deadline) {
+        const uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+        return now < deadline ? now + (deadline - now) / 2 : now;
+}
+
 static int look_at_all(struct owner_table *t) {
-        uint64_t now = clock_usec(CLOCK_MONOTONIC);
         const uint64_t deadline = t->look->deadline;
-        /* Half of the time for the new processes, half of the rest for what has changed: neither keeps the
-         * others from their share. */
-        const uint64_t rest = deadline > now ? deadline - now : 0;
         int r;
 
         r = take_over(t);
         if (r >= 0)
                 r = queue_new(t);
         if (r >= 0)
-                r = read_new(t, now + rest / 2);
-        now = clock_usec(CLOCK_MONOTONIC);
-        if (r >= 0 && now < deadline)
-                r = read_changed(t, now + (deadline - now) / 2);
+                r = read_new(t, halfway(deadline));
         if (r >= 0)
-                r = read_in_turn(t, deadline);
+                r = read_changed(t, halfway(deadline));
+        if (r >= 0)
+                r = read_in_turn(t, halfway(deadline));
         if (r >= 0)
                 r = walk(t, deadline);
         if (r == -ENOMEM)

@@ -315,20 +315,21 @@ static void test_deadline(void **state) {
 
         (void) state;
         show(&s, inode_of(fd));
-        look_for(t, &s, NULL, 0, false, 0);
-        assert_int_equal(s.report.rows, 0);
-        assert_int_equal(s.report.waiting, 1);
-        assert_string_equal(s.report.text, "");
-        assert_int_equal(owner_table_get(t, inode_of(fd), &o), 0);
+        /* No time at all: a step at each look, and it is found in the end. */
+        for (; owner_table_get(t, inode_of(fd), &o) == 0; looks++) {
+                assert_true(looks < 100000);
+                look_for(t, &s, NULL, 0, false, 0);
+                assert_string_equal(s.report.text, "");
+        }
+        assert_owner(t, inode_of(fd), getpid(), fd);
         look_for(t, &s, &self, 1, false, 0);
-        assert_int_equal(s.report.waiting, 2);
-
+        assert_int_equal(s.report.waiting, 1);
         look(t, &s);
         assert_int_equal(s.report.waiting, 0);
-        assert_owner(t, inode_of(fd), getpid(), fd);
 
         /* So little time that a walk takes several looks. */
         show(&s, UINT64_MAX);
+        looks = 0;
         do {
                 look_for(t, &s, NULL, 0, false, clock_usec(CLOCK_MONOTONIC) + 100);
                 looks++;

@@ -1,6 +1,7 @@
 """What sctpctl shows, as objects."""
 
 import json
+import pprint
 import time
 
 
@@ -39,7 +40,7 @@ def eventually(look, right, timeout=60):
     deadline = time.monotonic() + timeout
     while not right(result := look()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not right after {timeout} s: {json.dumps(result, indent=1, default=str)}")
+            raise AssertionError(f"not right after {timeout} s: {pprint.pformat(result)}")
         time.sleep(0.1)
     return result
 
