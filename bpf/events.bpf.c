@@ -39,11 +39,14 @@ volatile bool trace = false;
 
 __u64 calls = 0;                        /* of the state machine */
 __u64 lost = 0;                         /* events that the ring buffer had no room for */
+__u64 steps_lost = 0;                   /* calls that it was to tell, likewise */
 __u64 missed = 0;                       /* entries or returns that the kernel did not show */
+
+#define RING_SIZE (16 * 1024 * 1024)
 
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
-        __uint(max_entries, 16 * 1024 * 1024);
+        __uint(max_entries, RING_SIZE);
 } events SEC(".maps");
 
 /* A call of the state machine that has not returned. */
@@ -278,6 +281,19 @@ static __always_inline void read_event_path(const struct news *news, __u8 *buffe
         }
 }
 
+/* Steps may fill half of the ring buffer: what happens has the rest to itself. */
+static __always_inline struct record_event *reserve(__u32 event) {
+        bool step = event == EVENT_STEP;
+        struct record_event *r = NULL;
+
+        if (!step || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < RING_SIZE / 2)
+                r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+        if (!r)
+                __sync_fetch_and_add(step ? &steps_lost : &lost, 1);
+
+        return r;
+}
+
 /* Where the chunk came from. */
 static __always_inline void read_source(const struct frame *frame, struct socket_address *ret) {
         struct sctp_chunk *chunk = (void *) frame->argument;
@@ -295,11 +311,9 @@ static __always_inline void tell_chunk(const struct frame *frame, __u64 stack) {
 
         read_source(frame, &source);
         bpf_probe_read_kernel(&destination, sizeof(destination), __builtin_preserve_access_index(&chunk->dest));
-        r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
-        if (!r) {
-                __sync_fetch_and_add(&lost, 1);
+        r = reserve(EVENT_STEP);
+        if (!r)
                 return;
-        }
         __builtin_memset(r, 0, sizeof(*r));
         r->head.kind = RECORD_EVENT;
         r->at = frame->at;
@@ -337,11 +351,9 @@ __noinline int tell(const struct frame *frame, __u64 key, __u64 stack, const str
         if (COPY(copies->sock, struct sock, asoc->base.sk) < 0)
                 return 0;
 
-        r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
-        if (!r) {
-                __sync_fetch_and_add(&lost, 1);
+        r = reserve(news->event);
+        if (!r)
                 return 0;
-        }
         __builtin_memset(r, 0, sizeof(*r));
         r->head.kind = RECORD_EVENT;
         r->head.key = key;
@@ -621,6 +633,33 @@ int BPF_KPROBE(change_association, struct sctp_association *asoc, __u16 flags, _
                 frame->restarted = 1;
 
         return 0;
+}
+
+/* Endpoints: only that there is something to look at. */
+
+static __always_inline int tell_endpoints(void) {
+        struct record_head *r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);
+
+        if (!r) {
+                __sync_fetch_and_add(&lost, 1);
+                return 0;
+        }
+        r->kind = RECORD_ENDPOINTS;
+        r->reserved = 0;
+        r->key = 0;
+        bpf_ringbuf_submit(r, 0);
+
+        return 0;
+}
+
+SEC("kprobe/sctp_hash_endpoint")
+int BPF_KPROBE(hash_endpoint) {
+        return tell_endpoints();
+}
+
+SEC("kprobe/sctp_unhash_endpoint")
+int BPF_KPROBE(unhash_endpoint) {
+        return tell_endpoints();
 }
 
 /* Paths */

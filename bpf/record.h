@@ -13,6 +13,7 @@ enum record_kind {
         RECORD_PATH,                    /* struct record_path, of the association before it */
         RECORD_SEEN,                    /* struct record_seen */
         RECORD_EVENT,                   /* struct record_event */
+        RECORD_ENDPOINTS,               /* a head alone, without a key: an endpoint begins or ceases to listen */
 };
 
 /* The first member of each. */

@@ -30,13 +30,15 @@ static const char *duration_text(json_t *object, char buffer[static TEXT_SPAN_MA
 static void print_scan(const struct options *o, json_t *status) {
         char interval[TEXT_SPAN_MAX], effective[TEXT_SPAN_MAX], age[TEXT_SPAN_MAX], duration[TEXT_SPAN_MAX];
         bool stretched = member_int(status, "effectiveIntervalMs") > member_int(status, "intervalMs");
+        bool noticed = member_string(status, "notice")[0];
         json_t *scan = json_object_get(status, "scan");
 
         span(status, "intervalMs", USEC_PER_MSEC, interval);
         span(status, "effectiveIntervalMs", USEC_PER_MSEC, effective);
-        page_line(o, stretched ? STYLE_WARNING : STYLE_PLAIN, "Interval", stretched ? "%s, stretched to %s" : "%s",
+        page_line(o, stretched && noticed ? STYLE_WARNING : STYLE_PLAIN, "Interval",
+                  !stretched ? "%s" : noticed ? "%s, stretched to %s" : "%s, %s while nothing happens",
                   interval, effective);
-        if (member_string(status, "notice")[0])
+        if (noticed)
                 page_line(o, STYLE_WARNING, NULL, "%s", member_string(status, "notice"));
         if (!scan)
                 page_line(o, STYLE_WARNING, "Last scan", "none yet");

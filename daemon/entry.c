@@ -232,6 +232,7 @@ const char *entry_message_id(enum change_type type) {
         case CHANGE_UNOBSERVED:
                 return MESSAGE_ID_UNOBSERVED;
         case CHANGE_FIGURES:
+        case CHANGE_STEP:
         case _CHANGE_TYPE_MAX:
                 break;
         }
@@ -277,6 +278,7 @@ static int change_priority(const struct change *change) {
         case CHANGE_PATH_ADDED:
         case CHANGE_ENDPOINT_ADDED:
         case CHANGE_FIGURES:
+        case CHANGE_STEP:
         case _CHANGE_TYPE_MAX:
                 break;
         }

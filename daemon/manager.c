@@ -164,6 +164,7 @@ static int ask(struct manager *m) {
                 .serial = m->serial + 1,
                 .dear_usec = full ? dear_usec(m) : DEAR_USEC_WAITING,
                 .new_only = !full,
+                .trace = m->tracing,
                 .off = config_off(&m->config),
         };
         int r;
@@ -210,10 +211,21 @@ static int on_stuck_timer(sd_event_source *source, uint64_t usec, void *userdata
         return 0;
 }
 
+/* While the kernel tells what happens, and nothing does, a look is for figures and samples alone. */
+static bool is_calm(const struct manager *m) {
+        return m->current && snapshot_head(m->current)->events_on && told_count(m->told) == 0 && !m->hurried &&
+               !monitor_wants_updates(&m->monitors);
+}
+
+static uint64_t calm_interval(const struct manager *m) {
+        return MAX(m->config.interval_usec,
+                   MIN(m->config.interval_usec * MANAGER_CALM_FACTOR, m->config.sample_interval_usec));
+}
+
 /* The next scan of our own accord: no more than CpuShare of one CPU goes into them. What callers ask for besides does
  * not count. */
 static void set_scan_timer(struct manager *m) {
-        m->effective_interval = MAX(m->config.interval_usec, m->needed_usec);
+        m->effective_interval = MAX(is_calm(m) ? calm_interval(m) : m->config.interval_usec, m->needed_usec);
         m->full_due = m->full_asked + (m->hurried ? m->needed_usec : m->effective_interval);
         if (m->asked != 0)
                 return;
@@ -314,6 +326,10 @@ static int tell_one(const struct change *change, void *userdata) {
                 monitor_tell_figures(&m->monitors, &c);
                 return 0;
         }
+        if (c.type == CHANGE_STEP) {
+                monitor_tell_step(&m->monitors, &c);
+                return 0;
+        }
 
         w->any = true;
         journal_one(m, &c, w->now);
@@ -403,8 +419,10 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
         _cleanup_(snapshot_unref_p) struct snapshot *s = taken;
         struct snapshot *before = m->current;
         struct walk w = { .manager = m, .now = snapshot_head(s)->started_monotonic };
+        uint64_t steps_lost = before && snapshot_head(before)->events_on ? snapshot_head(before)->steps_lost : 0;
         int r;
 
+        steps_lost = snapshot_head(s)->steps_lost - MIN(steps_lost, snapshot_head(s)->steps_lost);
         report_availability(m, before ? snapshot_head(before) : NULL, snapshot_head(s));
         report_complaints(before, s);
         report_losses(before ? snapshot_head(before) : NULL, snapshot_head(s));
@@ -439,10 +457,29 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
         snapshot_unref(before);
         make_samples(m);
         hold_limit(&m->holds, m->current);
+        if (m->tracing)
+                monitor_check_trace(&m->monitors, manager_untraceable(m, snapshot_head(m->current)), steps_lost);
         report_flapping(m, w.now, !m->config.damping);
         notify_status(m);
         tell_early_news(m);
         return 0;
+}
+
+const char *manager_untraceable(const struct manager *m, const struct snapshot_head *head) {
+        const struct source_report *events = head->sources + SOURCE_EVENTS;
+
+        return config_off_by(&m->config, SOURCE_EVENTS) ?: events->result == SOURCE_FAILED ? events->text : NULL;
+}
+
+void manager_follow(struct manager *m) {
+        struct scanner_request q = { .trace = monitor_wants_trace(&m->monitors), .off = config_off(&m->config) };
+
+        set_scan_timer(m);
+        if (m->tracing == q.trace)
+                return;
+        m->tracing = q.trace;
+        /* The next look says it, too. */
+        (void) scanner_ask(m->scanner_fd, &q);
 }
 
 /* News, or that some were lost. */
@@ -500,7 +537,7 @@ static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *us
         r = scanner_receive(fd, &serial, &error, &s);
         if (r == -EAGAIN || r == -EINTR)
                 return 0;
-        if (r >= 0 && serial == 0 && (s ? snapshot_head(s)->news : error == -EOVERFLOW)) {
+        if (r >= 0 && serial == 0 && (s ? snapshot_head(s)->news : error == -EOVERFLOW || error == -ESTALE)) {
                 on_news(m, s);
                 snapshot_unref(s);
                 return 0;

@@ -50,6 +50,7 @@ struct manager {
         bool hurried;                           /* something was lost: a scan as soon as CpuShare allows it */
         struct snapshot *early[MANAGER_EARLY_MAX];      /* news that came before there was a look to go on from */
         unsigned n_early;
+        bool tracing;                           /* somebody wants to hear of every step */
         bool told_any;                          /* news have told what no checkpoint may know of */
         uint64_t full_cpu_usec, cheap_cpu_usec; /* of the last full one; the part of the last one that was not dear */
 
@@ -86,6 +87,15 @@ struct manager_start {
 
 /* Runs until the process is told to stop. -EPIPE: the scanner ended, both are to be started anew. */
 int manager_run(const struct manager_start *start);
+
+/* While the kernel tells what happens, and nothing does, looks are so much rarer, unless that is rarer than samples. */
+#define MANAGER_CALM_FACTOR 10u
+
+/* What subscribers want has changed: how often to look, and whether the scanner tells every step of the kernel's state
+ * machine. */
+void manager_follow(struct manager *m);
+/* Why it cannot tell them; NULL: it may. */
+const char *manager_untraceable(const struct manager *m, const struct snapshot_head *head);
 
 /* Endpoints that listen. */
 unsigned manager_count_listeners(const struct snapshot *s);

@@ -294,6 +294,7 @@ static void say_association(struct buffer *b, const struct change *change) {
         case CHANGE_ENDPOINT_REMOVED:
         case CHANGE_UNOBSERVED:
         case CHANGE_FIGURES:
+        case CHANGE_STEP:
         case _CHANGE_TYPE_MAX:
                 break;
         }

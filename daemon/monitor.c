@@ -27,6 +27,7 @@ struct monitor {
 /* Takes the whole subscriber down, its call excepted. */
 static void monitor_free(struct monitor *m) {
         TAILQ_REMOVE(&m->manager->monitors, m, entry);
+        manager_follow(m->manager);
         if (m->hold.snapshot)
                 hold_remove(&m->manager->holds, &m->hold);
         free(m);
@@ -211,6 +212,7 @@ int monitor_new(struct manager *manager, struct call *call, const struct monitor
                 .options = *options,
         };
         TAILQ_INSERT_TAIL(&manager->monitors, m, entry);
+        manager_follow(manager);
         call_on_hangup(call, on_hangup, m);
         if (options->past)
                 m->reading = (struct reading) {
@@ -239,6 +241,16 @@ bool monitor_wants_updates(const struct monitor_list *monitors) {
         return false;
 }
 
+bool monitor_wants_trace(const struct monitor_list *monitors) {
+        const struct monitor *m;
+
+        TAILQ_FOREACH(m, monitors, entry)
+                if (m->options.trace)
+                        return true;
+
+        return false;
+}
+
 void monitor_tell(struct monitor_list *monitors, const struct event *e) {
         struct monitor *m;
 
@@ -259,6 +271,41 @@ void monitor_tell_figures(struct monitor_list *monitors, const struct change *c)
                         message = message_about(c->snapshot, c->association, c->peer_name);
                 notify(m, message);
         }
+}
+
+void monitor_tell_step(struct monitor_list *monitors, const struct change *c) {
+        struct event e = {};
+        struct monitor *m;
+
+        TAILQ_FOREACH(m, monitors, entry) {
+                if (m->phase != LIVE || !m->options.trace)
+                        continue;
+                if (!e.key)
+                        event_init(&e, c);
+                if (!e.key || filter_change(&m->options.filter, e.key))
+                        notify(m, e.message);
+        }
+        event_done(&e);
+}
+
+void monitor_check_trace(struct monitor_list *monitors, const char *untraceable, uint64_t lost) {
+        struct monitor *m, *following;
+
+        for (m = TAILQ_FIRST(monitors); m; m = following) {
+                struct call *call = m->call;
+
+                following = TAILQ_NEXT(m, entry);
+                if (!m->options.trace)
+                        continue;
+                m->lost += lost;
+                if (!untraceable)
+                        continue;
+                call_on_hangup(call, NULL, NULL);
+                monitor_free(m);
+                (void) call_error(call, "io.sctpmon.Monitor.EventsNotAvailable",
+                                  json_pack("{ss}", "reason", untraceable));
+        }
+        monitor_finish_news(monitors);
 }
 
 void monitor_finish_news(struct monitor_list *monitors) {

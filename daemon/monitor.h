@@ -19,6 +19,7 @@ TAILQ_HEAD(monitor_list, monitor);
 struct monitor_options {
         struct filter filter;
         bool updates;                   /* figures, too */
+        bool trace;                     /* steps of the kernel's state machine, too, from now on */
         bool present;                   /* the present associations */
         bool past;                      /* and what is known of the past, */
         uint64_t since;                 /* from then on; realtime, usec */
@@ -29,10 +30,15 @@ int monitor_new(struct manager *manager, struct call *call, const struct monitor
 
 /* Whether anybody wants to hear of figures. */
 bool monitor_wants_updates(const struct monitor_list *monitors);
+/* Or of steps. */
+bool monitor_wants_trace(const struct monitor_list *monitors);
 
 /* For each change of a look, before the history has got it; for each association whose figures alone have changed. */
 void monitor_tell(struct monitor_list *monitors, const struct event *e);
 void monitor_tell_figures(struct monitor_list *monitors, const struct change *c);
+void monitor_tell_step(struct monitor_list *monitors, const struct change *c);
+/* After a look: `untraceable` says why steps cannot be told, or is NULL; so many more were lost. */
+void monitor_check_trace(struct monitor_list *monitors, const char *untraceable, uint64_t lost);
 /* All of a look, or of news, has been told. Whoever could not be told all of it is ended with the error Overrun. */
 void monitor_finish_news(struct monitor_list *monitors);
 void monitor_finish_look(struct monitor_list *monitors, const struct snapshot *s);

@@ -35,6 +35,7 @@ struct scanner {
         uint64_t module_looked;         /* monotonic; 0: not yet */
         struct programs programs;
         uint64_t events_lost;           /* of which the server has heard */
+        bool trace;                     /* somebody wants to hear of every step */
         bool own_only;                  /* what happens in other network namespaces is nobody's news */
 };
 
@@ -66,8 +67,8 @@ static int answer(const struct scanner *s, uint64_t serial, int error, const str
 static bool request_sound(const struct scanner_request *q) {
         static const uint8_t zero[sizeof(q->reserved)] = {};
 
-        return q->serial != 0 && q->dear_usec <= SCANNER_DEAR_USEC_MAX && q->off < 1u << _SOURCE_MAX &&
-               q->new_only <= 1 && q->wish_statistics <= 1 && memcmp(q->reserved, zero, sizeof(zero)) == 0;
+        return q->dear_usec <= SCANNER_DEAR_USEC_MAX && q->off < 1u << _SOURCE_MAX && q->new_only <= 1 &&
+               q->wish_statistics <= 1 && q->trace <= 1 && memcmp(q->reserved, zero, sizeof(zero)) == 0;
 }
 
 /* A namespace whose number may not be read is called otherwise by the programs: nothing can be joined. */
@@ -79,9 +80,9 @@ static bool is_unnamed(const struct snapshot *s) {
 
 static int tell_losses(struct scanner *s) {
         struct source_report report;
-        uint64_t lost;
+        uint64_t lost, steps_lost;
 
-        bpf_events_status(s->programs.events, &lost, &report);
+        bpf_events_status(s->programs.events, &lost, &steps_lost, &report);
         if (lost == s->events_lost)
                 return 0;
         s->events_lost = lost;
@@ -101,6 +102,8 @@ static int tell_news(struct scanner *s) {
                 r = answer(s, 0, 0, news);
         if (r >= 0)
                 r = tell_losses(s);
+        if (r >= 0 && bpf_events_endpoints(s->programs.events))
+                r = answer(s, 0, -ESTALE, NULL);
         return r < 0 ? r : more > 0;
 }
 
@@ -138,7 +141,7 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
 
         options.events_on = s->programs.events && !is_unnamed(s->previous);
         if (options.events_on)
-                bpf_events_status(s->programs.events, &options.events_lost, &options.events);
+                bpf_events_status(s->programs.events, &options.events_lost, &options.steps_lost, &options.events);
         else if (s->programs.events)
                 options.events_why = SCAN_UNNAMED;
         else
@@ -161,6 +164,11 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
         return 0;
 }
 
+static void set_trace(struct scanner *s) {
+        if (s->programs.events)
+                bpf_events_trace(s->programs.events, s->trace);
+}
+
 /* Waits for a request, and tells news meanwhile. 0: there is one. */
 static int await_request(struct scanner *s) {
         for (;;) {
@@ -173,8 +181,10 @@ static int await_request(struct scanner *s) {
 
                 if (poll(fds, ELEMENTS(fds), -1) < 0 && errno != EINTR)
                         return -errno;
-                if (fds[2].revents)
+                if (fds[2].revents) {
                         programs_take(&s->programs);
+                        set_trace(s);
+                }
                 if (fds[0].revents)
                         return 0;
                 if (!fds[1].revents || fds[2].revents)
@@ -186,6 +196,31 @@ static int await_request(struct scanner *s) {
         }
 }
 
+/* 1; 0: the server is gone. */
+static int serve_request(struct scanner *s) {
+        struct scanner_request q;
+        ssize_t n;
+        int r;
+
+        n = recv(s->fd, &q, sizeof(q), 0);
+        if (n < 0 && errno == EINTR)
+                return 1;
+        if (n <= 0)
+                return 0;
+        if (n != sizeof(q) || !request_sound(&q))
+                return -EBADMSG;
+
+        s->trace = q.trace;
+        set_trace(s);
+        if (q.serial == 0)
+                return 1;
+        r = scan(s, &q);
+        if (r < 0)
+                return r;
+        programs_load(&s->programs, !((q.off >> SOURCE_EVENTS) & 1));
+        return 1;
+}
+
 static int scanner_main(int fd, struct snapshot *previous) {
         struct scanner s = { .fd = fd, .previous = previous };
         int r;
@@ -194,21 +229,12 @@ static int scanner_main(int fd, struct snapshot *previous) {
         if (r >= 0)
                 r = scan_memory_new(&s.memory);
         while (r >= 0) {
-                struct scanner_request q;
-                ssize_t n;
-
                 r = await_request(&s);
-                if (r < 0)
-                        break;
-                n = recv(fd, &q, sizeof(q), 0);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                /* The server is gone: so are we. */
-                if (n <= 0)
-                        break;
-                r = n == sizeof(q) && request_sound(&q) ? scan(&s, &q) : -EBADMSG;
                 if (r >= 0)
-                        programs_load(&s.programs, !((q.off >> SOURCE_EVENTS) & 1));
+                        r = serve_request(&s);
+                /* So are we. */
+                if (r == 0)
+                        break;
         }
 
         if (r < 0 && r != -EPIPE)

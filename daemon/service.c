@@ -25,7 +25,7 @@ struct query {
         struct want want;
         uint64_t not_before;            /* monotonic: a snapshot that began then is new enough */
         bool all;                       /* ListEndpoints: those that do not listen, too */
-        bool updates, present;          /* Monitor */
+        bool updates, trace, present;   /* Monitor */
         bool past;                      /* Monitor: `since` is given */
         struct reading reading;         /* GetHistory */
         uint32_t association_id;        /* GetAssociation; 0: any */
@@ -150,6 +150,7 @@ static int query_new(struct manager *m, struct call *call, json_t *parameters, e
         q->call = call;
         q->filter = FILTER_ANY;
         q->updates = json_is_true(json_object_get(parameters, "updates"));
+        q->trace = json_is_true(json_object_get(parameters, "trace"));
         q->present = !json_is_false(json_object_get(parameters, "present"));
         q->statistics = json_is_true(json_object_get(parameters, "statistics"));
         q->all = json_is_true(json_object_get(parameters, "all"));
@@ -459,10 +460,15 @@ static int monitor_snapshot(struct call *call, struct snapshot *s, bool stale, v
         if (!can_answer(q, s))
                 return 0;
 
+        if (q->trace && manager_untraceable(q->manager, snapshot_head(s)))
+                return call_error(call, ERROR("EventsNotAvailable"),
+                                  json_pack("{ss}", "reason", manager_untraceable(q->manager, snapshot_head(s))));
+
         /* Without SCTP it begins with nothing, and goes on when SCTP appears. */
         return monitor_new(q->manager, call, &(struct monitor_options) {
                 .filter = q->filter,
                 .updates = q->updates,
+                .trace = q->trace,
                 .present = q->present,
                 .past = q->past,
                 .since = q->reading.since,

@@ -21,6 +21,7 @@ struct bpf_events {
         uint64_t lost;                  /* here; the program counts those that the kernel has lost */
         uint64_t received, last;        /* realtime of the last */
         unsigned batch;
+        bool endpoints;
 };
 
 static int silence(enum libbpf_print_level level, const char *format, va_list arguments) {
@@ -32,7 +33,12 @@ static int silence(enum libbpf_print_level level, const char *format, va_list ar
 
 static int on_record(void *userdata, void *record, size_t size) {
         struct bpf_events *e = userdata;
+        const struct record_head *head = record;
 
+        if (size >= sizeof(*head) && head->kind == RECORD_ENDPOINTS) {
+                e->endpoints = true;
+                return 0;
+        }
         e->received++;
         if (news_add(e->news, record, size) < 0)
                 e->lost++;
@@ -111,8 +117,21 @@ int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool 
         return r < 0 ? r : e->batch >= BPF_EVENTS_BATCH_MAX;
 }
 
-void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, struct source_report *ret) {
+bool bpf_events_endpoints(struct bpf_events *e) {
+        bool endpoints = e->endpoints;
+
+        e->endpoints = false;
+        return endpoints;
+}
+
+void bpf_events_trace(struct bpf_events *e, bool on) {
+        *(volatile bool *) &e->program->bss->trace = on;
+}
+
+void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, uint64_t *ret_steps_lost,
+                       struct source_report *ret) {
         *ret_lost = e->lost + e->program->bss->lost;
+        *ret_steps_lost = e->program->bss->steps_lost;
         *ret = (struct source_report) {
                 .result = SOURCE_READ,
                 .rows = (uint32_t) MIN(e->received, (uint64_t) UINT32_MAX),
@@ -153,9 +172,20 @@ int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool 
         return -EOPNOTSUPP;
 }
 
-void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, struct source_report *ret) {
+bool bpf_events_endpoints(struct bpf_events *e) {
         (void) e;
-        *ret_lost = 0;
+        return false;
+}
+
+void bpf_events_trace(struct bpf_events *e, bool on) {
+        (void) e;
+        (void) on;
+}
+
+void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, uint64_t *ret_steps_lost,
+                       struct source_report *ret) {
+        (void) e;
+        *ret_lost = *ret_steps_lost = 0;
         *ret = (struct source_report) {};
 }
 

@@ -23,5 +23,14 @@ int bpf_events_fd(const struct bpf_events *e);
  * memfd_create() says. */
 int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool own_only, struct snapshot **ret);
 
-/* How many events were lost since it was opened, and its report as a source. */
-void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, struct source_report *ret);
+/* Whether an endpoint has begun or ceased to listen since this was asked last: bpf_events_read() has heard of it. Which one
+ * a look tells. */
+bool bpf_events_endpoints(struct bpf_events *e);
+
+/* From now on every step of the state machine is told, or none. Those for which there is no room are left out, so that
+ * they never take the place of what happens. */
+void bpf_events_trace(struct bpf_events *e, bool on);
+
+/* How many events and steps were lost since it was opened, and its report as a source. */
+void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, uint64_t *ret_steps_lost,
+                       struct source_report *ret);

@@ -21,6 +21,7 @@ static const char *const type_names[_CHANGE_TYPE_MAX] = {
         [CHANGE_ENDPOINT_REMOVED] = "endpoint_removed",
         [CHANGE_UNOBSERVED] = "unobserved",
         [CHANGE_FIGURES] = NULL,
+        [CHANGE_STEP] = "step",
 };
 
 const char *change_type_name(int type) {
@@ -799,6 +800,10 @@ int changes_tell(struct snapshot *news, uint64_t since, struct told *told, struc
 
                 if (snapshot_happenings(news)[i].at_monotonic < since)
                         continue;
+                if (change.type == CHANGE_STEP) {
+                        r = handler(&change, userdata);
+                        continue;
+                }
                 /* Untold it is found by the look; told and not remembered it would be found again. */
                 if (!told_has_room(told, change.association) || told_add(told, news, i) < 0) {
                         *ret_left = true;

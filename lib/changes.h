@@ -22,6 +22,9 @@ enum change_type {
         CHANGE_ENDPOINT_REMOVED,
         CHANGE_UNOBSERVED,              /* associations that no look has shown: their number is known by counters alone */
         CHANGE_FIGURES,                 /* of an association: nothing but its figures; told only when asked for */
+        CHANGE_STEP,                    /* a chunk, a timer or a request that the kernel's state machine has dealt with,
+                                         * whatever it changed; told only when asked for. One for which there is no
+                                         * association has old_state and new_state closed */
         _CHANGE_TYPE_MAX,
 };
 
@@ -44,7 +47,8 @@ struct change {
         int old_state, new_state;               /* of the association */
         uint64_t duration_usec;                 /* how long the old state (of path_state: the path's; of recovered: the
                                                  * impairment) had lasted; 0: its start was not observed */
-        const struct path *path;                /* of path_state, path_added, path_removed; else NULL */
+        const struct path *path;                /* of path_state, path_added, path_removed; of step: where the chunk came
+                                                 * from, or the timer's; else NULL */
         int path_old_state, path_new_state;     /* of path_state; -1: not known */
         const struct address *old_primary;      /* of primary_changed; NULL: none was marked */
         uint8_t reasons;                        /* bits of enum impairment. impaired: now; recovered: until now */
@@ -73,7 +77,8 @@ typedef int (*change_handler)(const struct change *change, void *userdata);
 int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
                  struct told *told, change_handler handler, void *userdata);
 
-/* Tells each happening of the news from then (monotonic) on as a change, and notes it in `told` and, if there is one, in `tally`. Those for
- * which there is no room are left to the next look: *ret_left, where that is so. Returns as above. */
+/* Tells each happening of the news from then (monotonic) on as a change, and notes it in `told` and, if there is one, in
+ * `tally`: all but steps. Those for which there is no room are left to the next look: *ret_left, where that is so. Returns
+ * as above. */
 int changes_tell(struct snapshot *news, uint64_t since, struct told *told, struct tally *tally, bool *ret_left,
                  change_handler handler, void *userdata);

@@ -359,9 +359,10 @@ const struct explanation explanations[] = {
 
         /* Changes */
         { "type", "change", NULL, NULL, "sctpmond", NULL,
-          "What happened: association_up, association_state, association_down, endpoint_added, endpoint_removed." },
+          "What happened: each kind is explained by its name." },
         { "at", "change", NULL, "RFC 3339", "sctpmond", NULL,
-          "Start of the look that saw it. It happened between this look and the one before." },
+          "exact: when the kernel did it. Otherwise the start of the look that saw it: it happened between this look and the "
+          "one before." },
         { "certainty", "change", NULL, NULL, "sctpmond", NULL,
           "exact: the kernel told it as it did it; high: the kernel was asked about this very association; low: it was "
           "only not seen several times." },
@@ -373,7 +374,7 @@ const struct explanation explanations[] = {
         { "durationMs", "change", NULL, "ms", "sctpmond", NULL,
           "How long the old state of the association or of the path, or the impairment, had lasted; absent if its "
           "start was not observed." },
-        { "path", "change", NULL, NULL, "sctpmond", NULL, "Address of the path that it is about." },
+        { "path", "change", NULL, NULL, "sctpmond", NULL, "Address of the path that it is about; of a step where the chunk came from, or the timer's." },
         { "oldPathState", "change", NULL, NULL, "sctpmond", NULL, "State of the path before." },
         { "newPathState", "change", NULL, NULL, "sctpmond", NULL, "State of the path after." },
         { "oldPrimaryAddress", "change", NULL, NULL, "sctpmond", NULL, "Address of the primary path before." },
@@ -470,7 +471,8 @@ const struct explanation explanations[] = {
         { "intervalMs", "status", NULL, "ms", "sctpmond.conf", NULL,
           "Interval= of the configuration: from look to look." },
         { "effectiveIntervalMs", "status", NULL, "ms", "sctpmond", NULL,
-          "The interval in force: longer than asked for when looks would take more than CpuShare= of a CPU." },
+          "The interval in force: longer than asked for when looks would take more than CpuShare= of a CPU, and while the "
+          "kernel tells what happens (bpf_events) and nothing does." },
         { "cpuUs", "status", NULL, "us", "sctpmond", NULL, "CPU time of the last look, the kernel's part included." },
         { "dearCpuUs", "status", NULL, "us", "sctpmond", NULL,
           "The part of it that went into details, owners and the like, which are asked for in turns." },
@@ -605,6 +607,10 @@ const struct explanation explanations[] = {
         { "recovered", "change type", NULL, NULL, NULL, NULL, "An association that was impaired is not any more." },
         { "unobserved", "change type", NULL, NULL, NULL, NULL,
           "Associations came and went between two looks: the kernel's counters tell how many." },
+        { "step", "change type", NULL, NULL, NULL, NULL,
+          "The kernel's state machine has dealt with a chunk, a timer or a request: told by `sctpctl trace` alone. A chunk "
+          "for which there was no association has both states closed: an INIT, which a COOKIE ECHO follows if all is well, "
+          "or one out of the blue (RFC 9260 section 8.4)." },
         { "unknown", "cause", NULL, NULL, NULL, NULL,
           "What is known does not tell. `sctpctl stats` counts aborts and shutdowns apart." },
         { "graceful", "cause", NULL, NULL, NULL, "RFC 9260 section 9.2",

@@ -313,10 +313,10 @@ static void put_state(struct buffer *b, const char *name, const char *state) {
                 put_word(b, name, state);
 }
 
-/* Up, state and down; no other change has anything to do with the association's state. */
+/* No other change has anything to do with the association's state. */
 static bool is_step(const struct change *c) {
         return c->type == CHANGE_ASSOCIATION_UP || c->type == CHANGE_ASSOCIATION_STATE ||
-               c->type == CHANGE_ASSOCIATION_DOWN;
+               c->type == CHANGE_ASSOCIATION_DOWN || c->type == CHANGE_STEP;
 }
 
 static void put_path_change(struct buffer *b, const struct change *c) {

@@ -96,13 +96,20 @@ static int compare_tracked(const void *x, const void *y) {
         return CMP(((const struct tracked *) x)->key, ((const struct tracked *) y)->key);
 }
 
-/* NULL: there is none, and no room for another. */
-static struct tracked *track(struct news *n, uint64_t key) {
-        struct tracked wanted = { .key = key }, *t;
+/* NULL: nothing has happened to it yet. */
+static struct tracked *find_tracked(struct news *n, uint64_t key) {
+        struct tracked wanted = { .key = key };
         void *found = tfind(&wanted, &n->tracked, compare_tracked);
 
-        if (found)
-                return *(struct tracked **) found;
+        return found ? *(struct tracked **) found : NULL;
+}
+
+/* NULL: there is none, and no room for another. */
+static struct tracked *track(struct news *n, uint64_t key) {
+        struct tracked *t = find_tracked(n, key);
+
+        if (t)
+                return t;
         if (n->n_tracked >= NEWS_TRACKED_MAX)
                 return NULL;
         t = calloc(1, sizeof(*t));
@@ -355,8 +362,9 @@ static int add_affected_path(struct edition *x, const struct record_event *r, co
                 path->state = (int8_t) state;
                 FIELD_GIVE(path, PATH_STATE);
                 date_path(x, t, before, path);
-                *ret = (uint32_t) (path - (x->b.paths + a->paths.first));
         }
+        if (r->event != EVENT_PRIMARY)
+                *ret = (uint32_t) (path - (x->b.paths + a->paths.first));
         return 0;
 }
 
@@ -443,7 +451,23 @@ static struct trigger trigger_of(const struct record_trigger *from, uint64_t hz)
         return t;
 }
 
-static int make_row(struct edition *x, const struct record_event *r, enum change_type type, int old_state, int new_state,
+/* Of what belongs to no association: an INIT, or what came out of the blue. */
+static struct association no_association(const struct record_association *r) {
+        struct association a = {
+                .netns = r->netns,
+                .local_port = r->local_port,
+                .peer_port = r->peer_port,
+                .state = ASSOCIATION_CLOSED,
+        };
+
+        FIELD_GIVE(&a, ASSOCIATION_NETNS);
+        FIELD_GIVE(&a, ASSOCIATION_LOCAL_PORT);
+        FIELD_GIVE(&a, ASSOCIATION_PEER_PORT);
+        FIELD_GIVE(&a, ASSOCIATION_STATE);
+        return a;
+}
+
+static int fill_row(struct edition *x, const struct record_event *r, enum change_type type, int old_state, int new_state,
                     struct tracked *t, const struct association *before) {
         uint64_t at = r->at / 1000;
         struct happening *h, happening = {
@@ -459,14 +483,16 @@ static int make_row(struct edition *x, const struct record_event *r, enum change
                 .old_local_tag = r->old_local_tag,
                 .trigger = trigger_of(&r->trigger, x->hz),
         };
-        bool of_state = old_state != new_state;
-        struct association a, *added;
-        int k;
+        bool of_state = old_state != new_state && type != CHANGE_STEP;
+        struct association a = no_association(&r->association), *added;
+        int k = 0;
 
-        k = bpf_record_association(&r->association, x->hz, realtime(x, at), &a);
+        if (r->head.key != 0)
+                k = bpf_record_association(&r->association, x->hz, realtime(x, at), &a);
         if (k < 0)
                 return k;
-        a.state = (int8_t) (type == CHANGE_ASSOCIATION_DOWN ? old_state : new_state);
+        /* What has ended is as it was last. */
+        a.state = (int8_t) (new_state == ASSOCIATION_CLOSED ? old_state : new_state);
         if (of_state && t) {
                 if (t->last_change_monotonic != 0 && at > t->last_change_monotonic)
                         happening.duration_usec = at - t->last_change_monotonic;
@@ -480,7 +506,7 @@ static int make_row(struct edition *x, const struct record_event *r, enum change
         k = add_locals(x, r, before, &a);
         if (k >= 0)
                 k = add_paths(x, r, t, before, &a);
-        if (k >= 0 && (is_path_event(r) || r->event == EVENT_PRIMARY))
+        if (k >= 0 && (is_path_event(r) || r->event == EVENT_PRIMARY || r->path.family != 0))
                 k = add_affected_path(x, r, t, before, &a, &happening.path);
         if (k >= 0 && r->event == EVENT_PRIMARY && r->old_primary.family != 0)
                 k = bpf_record_address(&r->old_primary, &happening.old_primary);
@@ -534,6 +560,20 @@ static int make_row(struct edition *x, const struct record_event *r, enum change
         return 0;
 }
 
+/* One that cannot be is left out, with what was added for it: the next look will tell. */
+static int make_row(struct edition *x, const struct record_event *r, enum change_type type, int old_state, int new_state,
+                    struct tracked *t, const struct association *before) {
+        const size_t n_addresses = x->b.n_addresses, n_paths = x->b.n_paths;
+        int k;
+
+        k = fill_row(x, r, type, old_state, new_state, t, before);
+        if (k != -EBADMSG)
+                return k;
+        x->b.n_addresses = n_addresses;
+        x->b.n_paths = n_paths;
+        return 0;
+}
+
 /* As lib/changes.c tells it of two looks. */
 static int make_step(struct edition *x, const struct record_event *r, struct tracked *t,
                      const struct association *before) {
@@ -551,8 +591,8 @@ static int make_step(struct edition *x, const struct record_event *r, struct tra
 }
 
 static int make_rows(struct edition *x, const struct record_event *r) {
-        const struct association *before = find_previous(x->previous, &r->association);
-        struct tracked *t = track(x->news, r->head.key);
+        const struct association *before = r->head.key != 0 ? find_previous(x->previous, &r->association) : NULL;
+        struct tracked *t = r->event == EVENT_STEP ? find_tracked(x->news, r->head.key) : track(x->news, r->head.key);
         int state = (int) r->new_state, k = 0;
 
         /* A new one at the place of one whose end was lost. */
@@ -591,10 +631,12 @@ static int make_rows(struct edition *x, const struct record_event *r) {
         case EVENT_PRIMARY:
                 k = make_row(x, r, CHANGE_PRIMARY_CHANGED, state, state, t, before);
                 break;
+        case EVENT_STEP:
+                k = make_row(x, r, CHANGE_STEP, (int) r->old_state, state, t, before);
+                break;
         }
 
-        /* A row that cannot be is left out: the next look will tell. */
-        return k == -EBADMSG ? 0 : k;
+        return k;
 }
 
 static int compare_pids(const void *x, const void *y) {

@@ -521,6 +521,7 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
         head->started_realtime = clock_usec(CLOCK_REALTIME);
         head->events_on = options->events_on;
         head->events_lost = options->events_lost;
+        head->steps_lost = options->steps_lost;
         head->sources[SOURCE_EVENTS] = options->events;
         if (options->events_why) {
                 head->sources[SOURCE_EVENTS].result = SOURCE_FAILED;

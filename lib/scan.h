@@ -41,7 +41,7 @@ struct scan_options {
         void *list_userdata;
         const char *list_why;                   /* NULL: nobody expects it */
         bool events_on;                         /* news tell what happens; else events_why says why not, if it is not NULL */
-        uint64_t events_lost;                   /* see struct snapshot_head */
+        uint64_t events_lost, steps_lost;       /* see struct snapshot_head */
         struct source_report events;            /* of them */
         const char *events_why;
         unsigned off;                           /* bits by enum source: not to be used (SOURCE_SOCK_DIAG and behind) */

@@ -90,11 +90,12 @@ static bool state_sound(int state, int min, int max) {
 
 /* What the kernel tells by itself; the rest is found out by looks. */
 static bool type_happens(uint8_t type) {
-        return type <= CHANGE_PRIMARY_CHANGED;
+        return type <= CHANGE_PRIMARY_CHANGED || type == CHANGE_STEP;
 }
 
 static bool happening_sound(const struct happening *h, const struct association *a) {
-        bool of_path = h->type == CHANGE_PATH_STATE || h->type == CHANGE_PATH_ADDED || h->type == CHANGE_PATH_REMOVED;
+        bool of_path = h->type == CHANGE_PATH_STATE || h->type == CHANGE_PATH_ADDED || h->type == CHANGE_PATH_REMOVED ||
+                (h->type == CHANGE_STEP && h->path != UINT32_MAX);
 
         return type_happens(h->type) && h->cause < _CAUSE_MAX && FIELD_GIVEN(a, ASSOCIATION_STATE) &&
                (h->type != CHANGE_ASSOCIATION_DOWN || h->new_state == ASSOCIATION_CLOSED) &&

@@ -182,7 +182,7 @@ struct path {
 };
 
 /* What the kernel told of an association as it did it. Of path_* and primary_changed the row has the path, or the new
- * primary one. */
+ * primary one; of a step the path that it came by, if any. */
 struct happening {
         uint64_t at;                    /* realtime, usec */
         uint64_t at_monotonic;
@@ -278,6 +278,7 @@ struct snapshot_head {
                                          * i as it was then, so that some have several */
         uint8_t events_on;              /* what happens is told by such news, all of what came before this look, too */
         uint64_t events_lost;           /* since they are on: so many the kernel had no room for */
+        uint64_t steps_lost;            /* likewise, of those that are told to who asks for them */
         char reason[256];               /* if not: why, */
         char advice[256];               /* and what to do */
         struct source_report sources[_SOURCE_MAX];

@@ -388,11 +388,29 @@ static void say_primitive(struct buffer *b, const struct change *c, const struct
                 say_error_cause(b, t);
 }
 
+/* Of the state machine, which says nothing of what came of it: the names alone. */
+static void say_step(struct buffer *b, const struct trigger *t, const char *command) {
+        char name[TRIGGER_NAME_MAX];
+
+        trigger_name(t, name);
+        if (t->kind == TRIGGER_ICMP) {
+                say(b, "ICMP %s", name);
+                return;
+        }
+        say(b, "%s %s", t->kind == TRIGGER_PRIMITIVE ? "request" : trigger_kind_name(t->kind), name);
+        say_error_cause(b, t);
+        say_process(b, t, command);
+}
+
 void trigger_text(struct buffer *b, const struct change *change, const char *command) {
         const struct trigger *t = change->trigger;
 
         if (!t)
                 return;
+        if (change->type == CHANGE_STEP && trigger_kind_name(t->kind)) {
+                say_step(b, t, command);
+                return;
+        }
         switch ((enum trigger_kind) t->kind) {
         case TRIGGER_CHUNK:
                 say_chunk(b, change, t);

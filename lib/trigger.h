@@ -103,7 +103,7 @@ struct buffer;
 struct change;
 
 /* In plain words and without a guess what made the kernel do it: "peer aborted: user-initiated ABORT", "we gave up: no
- * answer to INIT after 8 tries"; of no trigger nothing. It is to stand behind what changed, which it does not repeat.
+ * answer to INIT after 8 tries"; of a step what it was for: "chunk SACK"; of no trigger nothing. It is to stand behind what changed, which it does not repeat.
  * Of the change only type, old_state, cause and trigger are looked at; `command` is the process's name as it is to be
  * shown, "" for none. */
 void trigger_text(struct buffer *b, const struct change *change, const char *command);

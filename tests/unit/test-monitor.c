@@ -510,6 +510,111 @@ static unsigned recall(struct varlink_client *c, json_t *parameters, char since[
         }
 }
 
+static void assert_reply(struct varlink_client *c, const char *error, const char *member) {
+        struct varlink_reply reply = receive(c);
+
+        if (error)
+                assert_string_equal(reply.error, error);
+        else
+                assert_null(reply.error);
+        if (member)
+                assert_non_null(json_object_get(reply.parameters, member));
+        varlink_reply_done(&reply);
+}
+
+static void assert_change(struct varlink_client *c, const char *type, json_int_t id) {
+        struct varlink_reply reply = receive(c);
+        json_t *change = json_object_get(reply.parameters, "change");
+
+        assert_null(reply.error);
+        assert_string_equal(json_string_value(json_object_get(change, "type")), type);
+        assert_int_equal(id_of(json_object_get(change, "association")), id);
+        varlink_reply_done(&reply);
+}
+
+static void assert_trace(const struct world *w, bool on) {
+        struct scanner_request q = take_request(w);
+
+        assert_int_equal(q.serial, 0);
+        assert_int_equal(q.trace, on);
+}
+
+/* Steps come to those who ask for them, while they do, and are remembered nowhere. */
+static void test_trace(void **state) {
+        struct varlink_client *c, *plain, *one, *all;
+        struct world *w = *state;
+        char since[TEXT_TIME_MAX];
+
+        c = begin(w, 10);
+        plain = subscribe(w, json_pack("{sb}", "present", 0), 0, 10);
+        assert_reply(plain, NULL, "ready");
+        one = subscribe(w, json_pack("{sbsbs{ss}}", "trace", 1, "present", 0, "filter", "peerAddress", "10.1.0.3"), 0, 10);
+        assert_trace(w, true);
+        assert_reply(one, NULL, "ready");
+        all = client(w);
+        call(all, "Monitor", json_pack("{sbsb}", "trace", 1, "present", 0));
+        {
+                /* Requests for looks go on saying it. */
+                struct scanner_request q = take_request(w);
+
+                assert_true(q.trace == 1 && q.serial > 0);
+                give(w, made_up(q.serial, 0, 10, 0));
+        }
+        assert_reply(all, NULL, "ready");
+
+        give_news(w, made_up_news(CHANGE_STEP, 2, 2));
+        give_news(w, made_up_news(CHANGE_ASSOCIATION_DOWN, 3, 1));
+        assert_change(one, "step", 3 + 1);
+        assert_change(one, "association_down", 3 + 1);
+        assert_change(all, "step", 2 + 1);
+        assert_change(all, "step", 3 + 1);
+        assert_change(all, "association_down", 3 + 1);
+        assert_change(plain, "association_down", 3 + 1);
+        assert_int_equal(recall(c, json_pack("{ss}", "since", ALWAYS), since), 1);
+
+        /* As long as one is left. */
+        varlink_client_free(one);
+        give_news(w, made_up_news(CHANGE_STEP, 5, 1));
+        assert_change(all, "step", 5 + 1);
+        assert_false(request_waits(w, 100));
+
+        /* What was lost is told. */
+        call(c, "ListAssociations", json_pack("{s{si}}", "filter", "port", 1));
+        give(w, made_up_with(wait_for_request(w), 0, 3, 0, 77, NULL));
+        {
+                struct varlink_reply reply;
+
+                for (;;) {
+                        reply = receive(all);
+                        if (reply.error)
+                                break;
+                        varlink_reply_done(&reply);
+                }
+                assert_string_equal(reply.error, "io.sctpmon.Monitor.Overrun");
+                assert_true(json_integer_value(json_object_get(reply.parameters, "lost")) >= 77);
+                varlink_reply_done(&reply);
+        }
+        assert_reply(c, NULL, "scan");
+        assert_trace(w, false);
+
+        /* What cannot be watched. */
+        call(all, "Monitor", json_pack("{sbsb}", "trace", 1, "present", 0));
+        give(w, made_up_with(wait_for_request(w), 0, 3, 0, 77, NULL));
+        assert_trace(w, true);
+        assert_reply(all, NULL, "ready");
+        call(c, "ListAssociations", json_pack("{s{si}}", "filter", "port", 1));
+        give(w, made_up_with(wait_for_request(w), 0, 3, 0, 0, "no rights"));
+        assert_reply(all, "io.sctpmon.Monitor.EventsNotAvailable", "reason");
+        assert_trace(w, false);
+        assert_reply(c, NULL, "scan");
+        call(all, "Monitor", json_pack("{sb}", "trace", 1));
+        give(w, made_up_with(wait_for_request(w), 0, 3, 0, 0, "no rights"));
+        assert_reply(all, "io.sctpmon.Monitor.EventsNotAvailable", "reason");
+        varlink_client_free(c);
+        varlink_client_free(plain);
+        varlink_client_free(all);
+}
+
 static void assert_invalid(struct varlink_client *c, const char *method, json_t *parameters, const char *parameter) {
         struct varlink_reply reply;
 
@@ -720,6 +825,7 @@ int main(void) {
                 TEST(test_ten_thousand_changes),
                 TEST(test_some_stall),
                 TEST(test_figures),
+                TEST(test_trace),
                 TEST(test_history),
                 TEST(test_samples),
                 TEST(test_too_many_samples),

@@ -379,6 +379,74 @@ static void test_restart(void **state) {
         snapshot_unref(s);
 }
 
+/* Each call of the state machine: told as it was, and no part of what the association has gone through. */
+static void test_steps(void **state) {
+        struct record_event chunk = event(100, 1, EVENT_STEP, 1, 3), timer = event(120, 1, EVENT_STEP, 3, 3),
+                            stray = event(130, 0, EVENT_STEP, 0, 0), last = event(140, 1, EVENT_STEP, 3, 0);
+        const struct association *a;
+        const struct happening *h;
+        struct news *n = *state;
+        struct snapshot *s;
+
+        chunk.path = address("10.0.0.2");
+        timer.trigger = (struct record_trigger) { .kind = TRIGGER_TIMER, .number = TIMER_SACK };
+        stray.association = (struct record_association) { .netns = 42, .local_port = 9, .peer_port = 10 };
+        stray.path = address("10.0.0.3");
+        stray.n_paths = 0;
+        add(n, chunk);
+        add(n, event(100, 1, EVENT_STATE, 1, 3));
+        add(n, timer);
+        add(n, stray);
+        add(n, last);
+        s = finish(n, NULL);
+        h = snapshot_happenings(s);
+        a = snapshot_associations(s);
+        assert_int_equal(snapshot_head(s)->n_happenings, 5);
+        assert_int_equal(h[0].type, CHANGE_STEP);
+        assert_int_equal(h[0].old_state, ASSOCIATION_COOKIE_WAIT);
+        assert_int_equal(h[0].new_state, ASSOCIATION_ESTABLISHED);
+        assert_int_equal(h[0].path, 0);
+        assert_int_equal(h[0].trigger.number, CHUNK_COOKIE_ACK);
+        assert_int_equal(h[1].type, CHANGE_ASSOCIATION_UP);
+        assert_int_equal(h[1].path, UINT32_MAX);
+        assert_int_equal(h[2].type, CHANGE_STEP);
+        assert_int_equal(h[2].path, UINT32_MAX);
+        assert_int_equal(h[2].trigger.kind, TRIGGER_TIMER);
+        /* Of no association there is only what the packet said. */
+        assert_int_equal(h[3].old_state, ASSOCIATION_CLOSED);
+        assert_int_equal(h[3].new_state, ASSOCIATION_CLOSED);
+        assert_int_equal(a[3].netns, 42);
+        assert_int_equal(a[3].peer_port, 10);
+        assert_false(FIELD_GIVEN(a + 3, ASSOCIATION_LOCAL_TAG));
+        assert_int_equal(snapshot_addresses(s, a[3].local)[0].bytes[3], 1);
+        assert_int_equal(snapshot_paths(s, a[3].paths)[h[3].path].address.bytes[3], 3);
+        assert_false(FIELD_GIVEN(snapshot_paths(s, a[3].paths), PATH_STATE));
+        assert_int_equal(h[4].new_state, ASSOCIATION_CLOSED);
+        assert_int_equal(a[4].state, ASSOCIATION_ESTABLISHED);
+        snapshot_unref(s);
+
+        /* Neither has changed since when the state lasts. */
+        add(n, event(200, 1, EVENT_STATE, 3, 5));
+        s = finish(n, NULL);
+        assert_int_equal(snapshot_happenings(s)->duration_usec, 100 * USEC_PER_MSEC);
+        snapshot_unref(s);
+}
+
+/* A row that cannot be leaves the others as they are. */
+static void test_unsound_between_others(void **state) {
+        struct record_event bad = path_event(110, 1, EVENT_PATH_STATE, "10.0.0.2", 2, 99);
+        struct news *n = *state;
+        struct snapshot *s;
+
+        add(n, event(100, 1, EVENT_STATE, 0, 3));
+        add(n, bad);
+        add(n, event(120, 1, EVENT_STATE, 3, 5));
+        s = finish(n, NULL);
+        assert_int_equal(snapshot_head(s)->n_happenings, 2);
+        assert_int_equal(snapshot_addresses(s, snapshot_associations(s)[1].local)[0].bytes[3], 1);
+        snapshot_unref(s);
+}
+
 /* What no kernel says is refused at once, or left out where it is about a row alone. */
 static void test_unsound(void **state) {
         struct record_event good = event(100, 1, EVENT_STATE, 3, 5), bad;
@@ -425,6 +493,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_owner, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_own_only, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_steps, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_unsound_between_others, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_unsound, setup, teardown),
         };
 

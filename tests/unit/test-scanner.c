@@ -12,10 +12,12 @@
 #include "builder.h"
 #include "changes.h"
 
-/* The test plays the kernel, too: each byte in a pipe is something that happens, an 'L' something that is lost. */
+/* The test plays the kernel, too: each byte in a pipe is something that happens, an 'L' something that is lost, an 'E' that
+ * there are other endpoints, a 'T' what only those hear of who want to hear of all. */
 struct bpf_events {
         int fd;
         uint64_t lost;
+        bool endpoints, trace;
 };
 
 #define BATCH_MAX 64u
@@ -50,6 +52,12 @@ int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool 
                         e->lost++;
                         continue;
                 }
+                if (bytes[i] == 'E') {
+                        e->endpoints = true;
+                        continue;
+                }
+                if (bytes[i] == 'T' && !e->trace)
+                        continue;
                 assert_int_equal(builder_add_association(&b, &a), 0);
                 a->id = (uint8_t) bytes[i];
                 a->state = ASSOCIATION_ESTABLISHED;
@@ -66,8 +74,21 @@ int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool 
         return n == BATCH_MAX;
 }
 
-void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, struct source_report *ret) {
+bool bpf_events_endpoints(struct bpf_events *e) {
+        bool endpoints = e->endpoints;
+
+        e->endpoints = false;
+        return endpoints;
+}
+
+void bpf_events_trace(struct bpf_events *e, bool on) {
+        e->trace = on;
+}
+
+void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, uint64_t *ret_steps_lost,
+                       struct source_report *ret) {
         *ret_lost = e->lost;
+        *ret_steps_lost = 0;
         *ret = (struct source_report) { .result = SOURCE_READ };
 }
 
@@ -202,12 +223,12 @@ static void test_refuses_unsound_requests(void **state) {
                 int fd, status;
                 pid_t pid;
 
-                q.serial -= i == 1;
+                q.trace += i == 1 ? 2 : 0;
                 q.dear_usec += i == 2;
                 q.off += i == 3;
                 q.new_only += i == 4;
                 q.wish_statistics += i == 5;
-                q.reserved[5] = i == 6;
+                q.reserved[4] = i == 6;
                 size -= i == 7;
                 assert_int_equal(scanner_start(NULL, &pid, &fd), 0);
                 assert_int_equal(send(fd, &q, size, 0), size);
@@ -234,7 +255,6 @@ static pid_t scanner_of(int *ret_fd, int *ret_kernel, int wait_for) {
         if (pid == 0) {
                 struct bpf_events e = { .fd = events[0] };
                 struct scanner s = { .fd = pair[1], .programs.events = &e };
-                struct scanner_request q;
                 char go;
                 int r;
 
@@ -242,12 +262,10 @@ static pid_t scanner_of(int *ret_fd, int *ret_kernel, int wait_for) {
                 if (wait_for >= 0 && read(wait_for, &go, 1) != 1)
                         _exit(EXIT_FAILURE);
                 r = scan_memory_new(&s.memory);
-                while (r >= 0) {
-                        r = await_request(&s);
-                        if (r < 0 || recv(s.fd, &q, sizeof(q), 0) <= 0)
-                                break;
-                        r = scan(&s, &q);
-                }
+                s.programs.due = UINT64_MAX;
+                do
+                        r = r < 0 ? r : await_request(&s);
+                while (r >= 0 && (r = serve_request(&s)) > 0);
                 _exit(r < 0);
         }
         (void) close(pair[1]);
@@ -287,6 +305,18 @@ static void test_tells_news(void **state) {
         assert_int_equal(receive_news(fd, &serial, &error), 0);
         assert_int_equal(serial, 0);
         assert_int_equal(error, -EOVERFLOW);
+        assert_int_equal(write(kernel, "E", 1), 1);
+        assert_int_equal(receive_news(fd, &serial, &error), 0);
+        assert_int_equal(serial, 0);
+        assert_int_equal(error, -ESTALE);
+
+        /* Steps for who asks for them; that is no question that would be answered. */
+        assert_int_equal(write(kernel, "Ta", 2), 2);
+        assert_int_equal(receive_news(fd, &serial, &error), 1);
+        assert_int_equal(scanner_ask(fd, &(struct scanner_request) { .trace = 1 }), 0);
+        assert_int_equal(write(kernel, "Ta", 2), 2);
+        assert_int_equal(receive_news(fd, &serial, &error), 2);
+        assert_int_equal(serial, 0);
         (void) close(fd);
         (void) close(kernel);
         assert_int_equal(waitpid(pid, NULL, 0), pid);

@@ -195,6 +195,16 @@ static const struct {
         { CHANGE_PATH_ADDED, ASSOCIATION_ESTABLISHED, PRIMITIVE(ASCONF, .pid = 1), "on our ASCONF (pid 1)" },
         { DOWN, ASSOCIATION_COOKIE_WAIT, { .kind = TRIGGER_ICMP },
           "the network says that the peer has no SCTP (ICMP protocol unreachable)" },
+        /* Of the state machine itself only what it was called for. */
+        { CHANGE_STEP, ASSOCIATION_ESTABLISHED, CHUNK(CHUNK_SACK), "chunk SACK" },
+        { CHANGE_STEP, ASSOCIATION_ESTABLISHED, CHUNK(77), "chunk 77" },
+        { CHANGE_STEP, ASSOCIATION_ESTABLISHED, CHUNK(CHUNK_ABORT, CAUSED(12)), "chunk ABORT: user-initiated ABORT" },
+        { CHANGE_STEP, ASSOCIATION_ESTABLISHED, TIMER(T3_RTX, TRIED(1, 5)), "timer T3-rtx" },
+        { CHANGE_STEP, ASSOCIATION_ESTABLISHED, PRIMITIVE(SEND, .pid = 123, .command = "sctp_test"),
+          "request SEND (sctp_test, pid 123)" },
+        { CHANGE_STEP, ASSOCIATION_COOKIE_WAIT, { .kind = TRIGGER_ICMP }, "ICMP protocol unreachable" },
+        { CHANGE_STEP, ASSOCIATION_ESTABLISHED, {}, "" },
+        { CHANGE_STEP, ASSOCIATION_ESTABLISHED, { .kind = _TRIGGER_KIND_MAX }, "" },
         /* Of what is not known nothing is said. */
         { DOWN, ASSOCIATION_ESTABLISHED, {}, "", CAUSE_ABORTED },
         { DOWN, ASSOCIATION_ESTABLISHED, { .kind = _TRIGGER_KIND_MAX }, "", CAUSE_ABORTED },

@@ -173,8 +173,10 @@ static inline void add_made_up(struct builder *b, unsigned i, int state) {
         a->paths = (struct range) { (uint32_t) b->n_paths - 1, 1 };
 }
 
-/* Associations with the ids from `first` on; every `down`th one (0: none) is being shut down. */
-static inline struct snapshot *made_up(uint64_t serial, unsigned first, unsigned n, unsigned down) {
+/* Associations with the ids from `first` on; every `down`th one (0: none) is being shut down. Of their events so many
+ * steps were lost; or they cannot be watched, for this reason. */
+static inline struct snapshot *made_up_with(uint64_t serial, unsigned first, unsigned n, unsigned down,
+                                            uint64_t steps_lost, const char *untraceable) {
         struct snapshot *s = NULL;
         struct builder b = {};
 
@@ -186,11 +188,22 @@ static inline struct snapshot *made_up(uint64_t serial, unsigned first, unsigned
         b.head.started_realtime = clock_usec(CLOCK_REALTIME);
         for (size_t i = 0; i < _SOURCE_MAX; i++)
                 b.head.sources[i].result = SOURCE_READ;
+        b.head.steps_lost = steps_lost;
+        if (untraceable) {
+                b.head.events_on = 0;
+                b.head.sources[SOURCE_EVENTS].result = SOURCE_FAILED;
+                snprintf(b.head.sources[SOURCE_EVENTS].text, sizeof(b.head.sources[SOURCE_EVENTS].text), "%s",
+                         untraceable);
+        }
         for (unsigned i = first; i < first + n; i++)
                 add_made_up(&b, i, down && i % down == 0 ? ASSOCIATION_SHUTDOWN_PENDING : ASSOCIATION_ESTABLISHED);
         assert_int_equal(builder_finish(&b, &s), 0);
         builder_done(&b);
         return s;
+}
+
+static inline struct snapshot *made_up(uint64_t serial, unsigned first, unsigned n, unsigned down) {
+        return made_up_with(serial, first, n, down, 0, NULL);
 }
 
 /* The same ones come up, or end, now. */
