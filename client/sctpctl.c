@@ -72,6 +72,8 @@ static const struct verb verbs[] = {
         { "netns", NULL, "Network namespaces, and how much SCTP is in each", FOR_COLUMNS, NULL, verb_netns },
         { "monitor", NULL, "Changes as they happen, one a line",
           FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_STORIES, association_state_name, verb_monitor },
+        { "trace", NULL, "What the kernel does with associations: chunks received, timers, requests, one a line",
+          FOR_NAMESPACES | FOR_LISTS | FOR_PEERS, association_state_name, verb_trace },
         { "log", NULL, "Changes that the journal has, also while sctpmond is not running",
           FOR_NAMESPACES | FOR_LISTS | FOR_PEERS | FOR_STORIES | FOR_JOURNALS, association_state_name, verb_log },
         { "wait", NULL, "Wait until an association is in a state (established), or none is there (closed)",

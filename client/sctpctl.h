@@ -70,6 +70,7 @@ enum code verb_stats(const struct options *o);
 enum code verb_status(const struct options *o);
 enum code verb_explain(const struct options *o);
 enum code verb_monitor(const struct options *o);
+enum code verb_trace(const struct options *o);
 enum code verb_log(const struct options *o);
 enum code verb_wait(const struct options *o);
 enum code verb_check(const struct options *o);

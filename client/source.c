@@ -164,6 +164,11 @@ enum code source_say_error(const struct options *o, const struct varlink_reply *
                     o->netns ?: parameter(reply, "netns"));
                 return CODE_NOT_THERE;
         }
+        if (strcmp(error, INTERFACE "EventsNotAvailable") == 0) {
+                say("sctpmond cannot watch what happens in the kernel: %s", parameter(reply, "reason"));
+                say("What it finds by looking: sctpctl monitor. See: sctpctl explain bpf_events");
+                return CODE_FAILED;
+        }
         if (strcmp(error, INTERFACE "NoSnapshot") == 0) {
                 say("sctpmond has not been able to read the kernel's tables yet: %s", parameter(reply, "reason"));
                 say("See: sctpctl status");

@@ -45,8 +45,8 @@ static uint32_t up_to(json_int_t value, uint32_t max) {
         return (uint32_t) MIN(MAX(value, 0), (json_int_t) max);
 }
 
-/* What the kernel has told itself, in the journal's words; false: nothing that is understood. */
-static bool put_trigger(FILE *f, json_t *change) {
+/* What the kernel has told itself, in the journal's words, behind `before`; false: nothing that is understood. */
+static bool put_trigger(FILE *f, const char *before, json_t *change) {
         json_t *trigger = json_object_get(change, "trigger"), *cause = json_object_get(trigger, "errorCause");
         _cleanup_(buffer_done) struct buffer b = {};
         struct trigger t;
@@ -67,7 +67,7 @@ static bool put_trigger(FILE *f, json_t *change) {
         t.pid = up_to(member_int(trigger, "pid"), UINT32_MAX);
 
         trigger_text(&b, &c, member_string(trigger, "command"));
-        fprintf(f, "; %.*s", (int) b.length, b.data ?: "");
+        fprintf(f, "%s%.*s", before, (int) b.length, b.data ?: "");
         return true;
 }
 
@@ -127,6 +127,22 @@ static int put_ends(FILE *f, json_t *association, json_t *endpoint) {
         return 0;
 }
 
+/* Of the state machine: what it was called for, where that came from, and what it did. */
+static void put_machine_step(FILE *f, json_t *change) {
+        const char *old = member_string(change, "oldState"), *new = member_string(change, "newState"),
+                   *path = member_string(change, "path");
+        bool chunk = strcmp(member_string(json_object_get(change, "trigger"), "kind"), "chunk") == 0;
+
+        (void) put_trigger(f, " ", change);
+        if (*path)
+                fprintf(f, "%s %s", chunk ? " from" : " of path", path);
+        fputs(";", f);
+        if (strcmp(old, new) != 0)
+                put_step(f, change, "oldState", "newState");
+        else
+                fprintf(f, " %s", strcmp(new, "closed") == 0 ? "no association" : new);
+}
+
 static int put_story(FILE *f, json_t *change) {
         json_t *association = json_object_get(change, "association"), *endpoint = json_object_get(change, "endpoint"),
                *duration = json_object_get(change, "durationMs");
@@ -143,6 +159,11 @@ static int put_story(FILE *f, json_t *change) {
         if ((association || endpoint) && put_ends(f, association, endpoint) < 0)
                 return -ENOMEM;
 
+        if (is_type(change, "step")) {
+                put_machine_step(f, change);
+                put_place(f, change, association);
+                return 0;
+        }
         if (member_string(change, "path")[0])
                 fprintf(f, " path %s", member_string(change, "path"));
         put_step(f, change, "oldState", "newState");
@@ -162,7 +183,7 @@ static int put_story(FILE *f, json_t *change) {
                         text_span((uint64_t) MAX(json_integer_value(duration), 0) * USEC_PER_MSEC, span));
         if (strcmp(member_string(change, "certainty"), "low") == 0)
                 fputs(" (not certain)", f);
-        if (!put_trigger(f, change))
+        if (!put_trigger(f, "; ", change))
                 put_cause(f, change);
         put_place(f, change, association ?: endpoint);
         return 0;

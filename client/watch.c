@@ -28,6 +28,7 @@ struct watch {
         struct view *view;              /* NULL: lines */
         bool view_open;
         struct samples *samples;        /* for the view */
+        bool trace;                     /* lines: every step of the kernel's state machine, too; nobody remembers those */
         bool more;                      /* there may be something to receive that poll() does not know of */
         bool sctp_absent;
         struct writer *writer;          /* of JSON lines */
@@ -66,6 +67,8 @@ static int begin(struct watch *w, bool view) {
         int r;
 
         parameters = source_parameters(w->options);
+        if (w->trace && json_object_set_new(parameters, "trace", json_true()) < 0)
+                return -ENOMEM;
         /* Lines tell of changes alone. States are filtered here: of what leaves them we want to hear, too. */
         if (!parameters || json_object_set_new(parameters, "updates", json_boolean(view)) < 0 ||
             json_object_set_new(parameters, "present", json_boolean(view)) < 0)
@@ -139,7 +142,7 @@ static int print_change(struct watch *w, json_t *change) {
         json_t *impaired = json_object_get(w->options->filter, "impaired"),
                *association = json_object_get(change, "association");
 
-        if (is_told(w, change))
+        if (!w->trace && is_told(w, change))
                 return 0;
         /* Of those that are impaired, that they have recovered, too. */
         if (impaired && !json_equal(impaired, json_object_get(association, "impaired")) &&
@@ -179,7 +182,7 @@ static void say_horizon(struct watch *w, json_t *parameters) {
 
 /* Where nothing has been told yet, a new connection goes on from here. */
 static void remember_begin(struct watch *w, json_t *scan) {
-        if (!w->view && !w->since[0])
+        if (!w->view && !w->trace && !w->since[0])
                 snprintf(w->since, sizeof(w->since), "%s", member_string(scan, "startedAt"));
 }
 
@@ -386,8 +389,8 @@ static void catch_signals(bool view, sigset_t *ret_mask) {
         (void) sigprocmask(SIG_BLOCK, &blocked, ret_mask);
 }
 
-static enum code run(const struct options *o, bool view) {
-        struct watch w = { .options = o };
+static enum code run(const struct options *o, bool view, bool trace) {
+        struct watch w = { .options = o, .trace = trace };
         enum code code = CODE_FAILED;
         sigset_t mask;
         int r;
@@ -423,9 +426,13 @@ static enum code run(const struct options *o, bool view) {
 }
 
 enum code watch_run(const struct options *o) {
-        return run(o, o->output == OUTPUT_TABLE && o->terminal && isatty(STDIN_FILENO));
+        return run(o, o->output == OUTPUT_TABLE && o->terminal && isatty(STDIN_FILENO), false);
 }
 
 enum code watch_lines(const struct options *o) {
-        return run(o, false);
+        return run(o, false, false);
+}
+
+enum code watch_trace(const struct options *o) {
+        return run(o, false, true);
 }

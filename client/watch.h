@@ -10,3 +10,6 @@ enum code watch_run(const struct options *o);
 /* The same, always a line for each change; with the options' `since` what the daemon still knows of before comes
  * first. */
 enum code watch_lines(const struct options *o);
+
+/* Lines of every step of the kernel's state machine, too. */
+enum code watch_trace(const struct options *o);

@@ -180,7 +180,7 @@ usage() { # text options…
 
 run
 expect "no verb: help" 0
-for verb in "" eps assocs show paths netns monitor log wait check stats status explain; do
+for verb in "" eps assocs show paths netns monitor trace log wait check stats status explain; do
         run $verb --help
         grep -q -- --json "$scratch/out"
         result $? "sctpctl $verb --help"
@@ -194,7 +194,7 @@ result $? "sctpctl help assocs"
 run --version
 expect "--version" 0
 usage 'Did you mean "assocs"' asocs
-usage "Verbs are: eps, assocs, show, paths, netns, monitor, log, wait, check, stats, status, explain" nonsense
+usage "Verbs are: eps, assocs, show, paths, netns, monitor, trace, log, wait, check, stats, status, explain" nonsense
 usage "Did you mean --json" eps --jsno=short
 usage "no option -x" eps -x
 usage "pretty|short|off" eps --json=yes

@@ -99,6 +99,15 @@ static const struct {
         { AT "'type': 'association_restart', 'association': {" ENDS "}, 'trigger': {'kind': 'chunk',"
           "'name': 'COOKIE ECHO', 'side': 'peer'}",
           WHEN "association_restart " SHOWN "; peer restarted", STYLE_WARNING },
+        { AT "'type': 'step', 'association': {" ENDS ", " OWNER "}, 'oldState': 'cookie_echoed',"
+          "'newState': 'established', 'path': '10.0.0.2', 'trigger': {'kind': 'chunk', 'name': 'COOKIE ACK'}",
+          WHEN "step " SHOWN " chunk COOKIE ACK from 10.0.0.2; cookie_echoed -> established; mme[7]", STYLE_PLAIN },
+        { AT "'type': 'step', 'association': {" ENDS "}, 'oldState': 'established', 'newState': 'established',"
+          "'path': '10.0.0.2', 'trigger': {'kind': 'timer', 'name': 'T3-rtx', 'tries': 1, 'triesMax': 10}",
+          WHEN "step " SHOWN " timer T3-rtx of path 10.0.0.2; established", STYLE_PLAIN },
+        { AT "'type': 'step', 'association': {" ENDS "}, 'oldState': 'closed', 'newState': 'closed',"
+          "'path': '10.0.0.9', 'trigger': {'kind': 'chunk', 'name': 'INIT'}",
+          WHEN "step " SHOWN " chunk INIT from 10.0.0.9; no association", STYLE_PLAIN },
         /* What is not understood says nothing, and figures that cannot be do no harm. */
         { AT "'type': 'association_down', 'association': {" ENDS "}, 'oldState': 'established', 'newState': 'closed',"
           "'cause': 'aborted', 'causeCertainty': 'exact', 'trigger': {'kind': 'comet', 'name': 'ABORT', 'side': 'sky'}",

@@ -2,6 +2,7 @@
 ends."""
 
 import json
+import signal
 
 import pytest
 
@@ -298,3 +299,93 @@ def test_none_is_missed(stage):
     }
     assert (follower.returncode, follower.stderr) == (None, "")
     assert source(stage, "bpf_events").get("reason") is None
+
+
+# A client that says hello, and one to whom nobody listens.
+TRACED = r"""
+exec(open("/root/scenes.py").read().split("for scene in")[0])
+c, s = pair(5300)
+c.send(b"hello")
+assert s.recv(10) == b"hello"
+c.close()
+assert s.recv(10) == b""
+s.close()
+c = client(5301)
+refused(c.connect, (THERE, 5301))
+c.close()
+kept = pair(5302)
+print("done", flush=True)
+time.sleep(1000)
+"""
+
+# What both ends are called for, in this order; heartbeats and timers come as they like.
+STEPS = {
+    (6300, 5300): [
+        "primitive ASSOCIATE: closed > cookie_wait", "chunk INIT ACK: cookie_wait > cookie_echoed",
+        "chunk COOKIE ACK: cookie_echoed > established", "primitive SEND: established > established",
+        "chunk SACK: established > established", "primitive SHUTDOWN: established > shutdown_sent",
+        "chunk SHUTDOWN ACK: shutdown_sent > closed",
+    ],
+    (5300, 6300): [
+        "chunk INIT: closed > closed", "chunk COOKIE ECHO: closed > established",
+        "chunk DATA: established > established", "chunk SHUTDOWN: established > shutdown_ack_sent",
+        "chunk SHUTDOWN COMPLETE: shutdown_ack_sent > closed",
+    ],
+    (6301, 5301): ["primitive ASSOCIATE: closed > cookie_wait", "chunk ABORT: cookie_wait > closed"],
+    (5301, 6301): ["chunk INIT: closed > closed"],
+}
+
+
+def traced(output):
+    """Steps by their ports, as STEPS has them; with the changes between them that are about an association's state."""
+    steps = {}
+    for change in map(json.loads, output.splitlines()):
+        association, trigger = change.get("association"), change.get("trigger", {})
+        if change["type"] != "step" or trigger["kind"] == "timer" or trigger["name"].startswith("HEARTBEAT"):
+            continue
+        if (association["localPort"], association["peerPort"]) not in STEPS:
+            continue
+        assert change["certainty"] == "exact"
+        if trigger["kind"] == "chunk":
+            assert change["path"] == association["peerAddresses"][0], change
+        else:
+            assert trigger["command"] == "python3", change
+        steps.setdefault((association["localPort"], association["peerPort"]), []).append(
+            f"{trigger['kind']} {trigger['name']}: {change['oldState']} > {change['newState']}")
+    return steps
+
+
+def test_trace(stage):
+    """Each chunk, timer and request, for those who ask."""
+    stage.put("/root/scenes.py", SCENES)
+    stage.put("/root/traced.py", TRACED)
+    followers = [stage.spawn(f"exec sctpctl {verb}") for verb in (
+        "trace --json=short", "trace --json=short --peer=10.0.1.2:5300", "trace --port=5300", "monitor --json=short")]
+    eventually(lambda: journal.status(stage)["clients"]["monitors"], lambda n: n == len(followers))
+    stage.spawn("exec python3 /root/traced.py").wait_for_output("done\n")
+    every, one, lines, changes = followers
+    eventually(lambda: traced(every.stdout), lambda now: now.get((5301, 6301)) == STEPS[5301, 6301])
+    assert traced(every.stdout) == STEPS
+    assert traced(one.stdout) == {(6300, 5300): STEPS[6300, 5300]}
+    # The changes stand between them, and who asked for nothing else gets them alone.
+    eventually(lambda: [[change for change in map(json.loads, follower.stdout.splitlines()) if change["type"] != "step"]
+                        for follower in (every, changes)], lambda told: told[0] == told[1])
+    for words in ("chunk COOKIE ACK from 10.0.1.2; cookie_echoed -> established", "request SEND (python3, pid ",
+                  "chunk INIT from 10.0.1.1; no association", "association_up"):
+        assert words in lines.stdout, (words, lines.stdout)
+    assert not [follower.stderr for follower in followers if follower.stderr]
+    assert "step" not in stage.run("sctpctl log").stdout
+
+    # When nobody asks any more the kernel tells steps no longer, of heartbeats for instance.
+    for follower in followers:
+        follower.kill(signal.SIGTERM)
+    eventually(lambda: journal.status(stage)["clients"]["monitors"], lambda n: n == 0)
+    journal.settle(stage)
+    told_before = source(stage, "bpf_events")["rows"]
+    stage.run("sleep 2 && sctpctl eps")
+    assert source(stage, "bpf_events")["rows"] == told_before
+
+    stage.put("/etc/sctpmond.conf.d/30-test.conf", "[Monitor]\nBpf=no\n")
+    stage.run("systemctl reload sctpmond && sctpctl eps")
+    refusal = stage.run("sctpctl trace", check=False)
+    assert refusal.returncode == 1 and "Bpf=no" in refusal.stderr and "sctpctl monitor" in refusal.stderr
