@@ -500,7 +500,7 @@ static int count_unobserved_ones(const struct change *c, void *userdata) {
 }
 
 static void test_counters(void **state) {
-        struct snapshot *looks[12];
+        struct snapshot *looks[9 + TALLY_LOOKS];
         uint64_t unobserved = 0;
         struct tally *tally;
 

@@ -11,7 +11,7 @@ import load
 UNTOUCHED = 500
 RATE = 200
 # More for a closer look.
-SECONDS = 60
+SECONDS = 30
 
 HELD_PORT = 7000
 CHURN_PORT = 7001

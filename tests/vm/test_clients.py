@@ -205,6 +205,7 @@ def high_water(machine):
     return int(machine.run(f"grep VmHWM /proc/{pid}/status").stdout.split()[1])
 
 
+@pytest.mark.kernel("6.1")
 def test_good_clients_are_served_whatever_others_do(machine):
     load.install(machine)
     machine.run("systemctl start sctpmond")

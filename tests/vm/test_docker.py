@@ -68,6 +68,7 @@ def test_a_port_that_portmap_publishes(machine):
     assert row_is(rows[6002, 300], originalAddress=None, originalPort=None, container=None, netnsName="peer")
 
 
+@pytest.mark.kernel("6.12")
 def test_a_port_that_docker_publishes(machine):
     machine.run("systemctl start sctpmond && /usr/local/lib/lab/two-namespaces")
     pid = containers.run(machine, "published", "sctp_darn -H 0 -P 202 -l", "-p 200:202/sctp")

@@ -283,7 +283,7 @@ def test_none_is_missed(stage):
     load.install(stage)
     stage.put("/root/count.py", COUNT)
     # An emulated machine has the time for so many.
-    rate, seconds = 25, 40
+    rate, seconds = 25, 20
     made = rate * seconds
     follower = stage.spawn("exec sctpctl monitor --json=short >/run/monitor")
     eventually(lambda: journal.status(stage)["clients"]["monitors"], lambda n: n == 1)

@@ -100,6 +100,7 @@ RAW_SOCKET = (
 )
 
 
+@pytest.mark.kernel("6.12")
 def test_it_is_not_loaded_beside_a_userspace_stack(machine):
     """The kernel's would ABORT that stack's associations."""
     reason = "A program of user 0 runs an SCTP stack of its own (a raw socket for protocol 132,"

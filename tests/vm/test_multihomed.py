@@ -265,6 +265,7 @@ def test_every_source_says_what_the_owner_is_told(machine, bpf):
     assert eventually(apart, lambda found: found == []) == []
 
 
+@pytest.mark.kernel("6.12")
 def test_a_link_fails_and_comes_back(machine):
     machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nInterval=200ms\nCpuShare=100%\n")
     machine.run("systemctl start sctpmond && /usr/local/lib/lab/two-namespaces")

@@ -201,6 +201,7 @@ def reuse():
     return reused
 
 
+@pytest.mark.kernel("6.12")
 def test_a_namespace_with_the_inode_of_one_that_is_gone_is_another_one(machine):
     assert inside(machine, reuse) > 0
 

@@ -85,6 +85,7 @@ def test_a_clean_stop(machine):
     assert not set(pids(machine)) & set(old)
 
 
+@pytest.mark.kernel("6.12")
 def test_settings_are_reloaded(machine):
     machine.run("systemctl start sctpmond")
     old = pids(machine)
@@ -115,6 +116,7 @@ def test_settings_are_reloaded(machine):
     assert service(machine, "ActiveState") == "active"
 
 
+@pytest.mark.kernel("6.1")
 @pytest.mark.machine(bpf=False)
 def test_a_scanner_that_is_stuck(machine):
     load.install(machine)

@@ -4,6 +4,8 @@ import json
 import time
 from datetime import datetime
 
+import pytest
+
 import kernel_table
 from kernel_table import look
 from peers import PROGRAMS, SHUTDOWN_PENDING, Peer, client, server, wait_for_association, wait_for_listeners
@@ -211,6 +213,7 @@ time.sleep(1000)
 IN_PEER = "ip netns exec peer"
 
 
+@pytest.mark.kernel("6.12")
 def test_multi_homed_associations(machine):
     """Between two network namespaces joined by two paths, seen from the daemon's."""
     netns = start_daemon(machine)

@@ -120,6 +120,7 @@ def test_the_live_view(machine):
         shell.assert_restored(0)
 
 
+@pytest.mark.kernel("6.12")
 def test_it_comes_back_with_the_daemon(machine):
     start_with_an_association(machine)
     shell = Shell(machine)
@@ -137,6 +138,7 @@ def test_it_comes_back_with_the_daemon(machine):
     shell.assert_restored(0)
 
 
+@pytest.mark.kernel("6.1")
 @pytest.mark.machine(bpf=False)
 def test_into_a_pipe(machine):
     start_with_an_association(machine)
