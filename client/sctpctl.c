@@ -644,6 +644,7 @@ int main(int argc, char **argv) {
                 .terminal = isatty(STDOUT_FILENO),
                 .socket = getenv("SCTPMON_SOCKET") ?: SCTPCTL_SOCKET,
         };
+        static char output[OUTPUT_BUFFER_BYTES];
         bool check = is_check(argc, argv), broken;
         const struct verb *verb = NULL;
         enum code code;
@@ -651,7 +652,8 @@ int main(int argc, char **argv) {
         (void) setlocale(LC_ALL, "");
         /* A reader who has seen enough is no error: writes tell it by EPIPE. */
         (void) signal(SIGPIPE, SIG_IGN);
-        (void) setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER_BYTES);
+        /* Where it is not given one glibc takes one of its own size. */
+        (void) setvbuf(stdout, output, _IOFBF, sizeof(output));
 
         code = prepare(&o, argc, argv, &verb);
         if (verb)

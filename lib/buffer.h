@@ -27,6 +27,15 @@ static inline void buffer_put(struct buffer *b, const char *data, size_t length)
         b->length += length;
 }
 
+/* Room for so many characters at the end: the caller puts them there and adds to `length` how many they were. NULL: it has
+ * failed. */
+static inline char *buffer_room(struct buffer *b, size_t length) {
+        if (length >= b->allocated - b->length && !buffer_grow(b, length))
+                return NULL;
+
+        return b->data + b->length;
+}
+
 static inline void buffer_puts(struct buffer *b, const char *text) {
         buffer_put(b, text, strlen(text));
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdint.h>
 #include <string.h>
 
 #include "clean.h"
@@ -43,6 +44,18 @@ static bool take_hex(struct rest *r, unsigned *ret) {
         return true;
 }
 
+/* What stands for itself: nearly all there is. */
+static const char *skip_plain(const char *at, const char *end) {
+        static const bool plain[UINT8_MAX + 1] = {
+                [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
+        };
+
+        while (at < end && plain[(uint8_t) *at])
+                at++;
+
+        return at;
+}
+
 static bool take_string(struct rest *r) {
         if (!take(r, '"'))
                 return false;
@@ -50,9 +63,7 @@ static bool take_string(struct rest *r) {
                 unsigned code;
                 size_t n;
 
-                /* Nearly all there is. */
-                while (r->at < r->end && *r->at >= ' ' && *r->at < 0x7f && *r->at != '"' && *r->at != '\\')
-                        r->at++;
+                r->at = skip_plain(r->at, r->end);
                 if (r->at == r->end || *r->at == '"')
                         break;
                 n = text_printable(r->at, (size_t) (r->end - r->at));

@@ -30,21 +30,36 @@ static void put_separator(struct buffer *b) {
                 buffer_putc(b, ',');
 }
 
+/* There are some sixty in each row. */
 static void put_name(struct buffer *b, const char *name) {
-        put_separator(b);
-        buffer_putc(b, '"');
-        buffer_puts(b, name);
-        buffer_put(b, "\":", 2);
+        size_t length = strlen(name);
+        char *at = buffer_room(b, length + strlen(",\"\":"));
+
+        if (!at)
+                return;
+        if (b->length > 0 && at[-1] != '{' && at[-1] != '[')
+                *at++ = ',';
+        *at++ = '"';
+        memcpy(at, name, length);
+        at += length;
+        *at++ = '"';
+        *at++ = ':';
+        b->length = (size_t) (at - b->data);
 }
 
 static void put_decimal(struct buffer *b, uint64_t value) {
-        char digits[20];
-        size_t n = sizeof(digits);
+        static const char pairs[] =
+                "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+                "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+        char digits[20], *at = digits + sizeof(digits);
 
-        do
-                digits[--n] = (char) ('0' + value % 10);
-        while ((value /= 10) > 0);
-        buffer_put(b, digits + n, sizeof(digits) - n);
+        for (; value >= 100; value /= 100)
+                memcpy(at -= 2, pairs + value % 100 * 2, 2);
+        if (value >= 10)
+                memcpy(at -= 2, pairs + value * 2, 2);
+        else
+                *--at = (char) ('0' + value);
+        buffer_put(b, at, (size_t) (digits + sizeof(digits) - at));
 }
 
 /* Varlink's integers are int64 at the most; what is greater becomes a string. */

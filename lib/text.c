@@ -217,12 +217,23 @@ static char *put_digits(char *t, unsigned value, unsigned n) {
 
 /* By hand: rows have several of these, and strftime() would take longer than all the rest of a row. */
 const char *text_time(uint64_t realtime_usec, char buffer[static TEXT_TIME_MAX]) {
+        /* Many rows bear few different seconds. */
+        static _Thread_local struct {
+                time_t seconds;
+                struct tm tm;
+                bool known;
+        } last;
         time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
+        struct tm tm = last.tm;
         char *t = buffer;
-        struct tm tm;
 
-        if (!gmtime_r(&seconds, &tm) || tm.tm_year > 9999 - 1900)
-                return strcpy(buffer, "-");
+        if (!last.known || last.seconds != seconds) {
+                if (!gmtime_r(&seconds, &tm) || tm.tm_year > 9999 - 1900)
+                        return strcpy(buffer, "-");
+                last.seconds = seconds;
+                last.tm = tm;
+                last.known = true;
+        }
 
         t = put_digits(t, (unsigned) (1900 + tm.tm_year), 4);
         *t++ = '-';
