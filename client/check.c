@@ -85,22 +85,23 @@ static char *ask(const struct options *o, struct survey *s) {
         if (r < 0)
                 return plain_format("sctpmond cannot be reached at %s: %s", o->socket, strerror(-r));
 
-        r = varlink_client_send(c, "io.sctpmon.Monitor.ListAssociations", parameters, true);
-        while (r >= 0) {
-                _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+        for (bool first = true; r >= 0; first = false) {
+                _cleanup_(source_reply_done) struct source_reply answer = {};
+                struct varlink_reply *reply = &answer.reply;
                 json_t *scan;
 
-                r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
+                r = first ? source_call(o, &c, "io.sctpmon.Monitor.ListAssociations", parameters, true, NULL, &answer) :
+                        varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, reply);
                 if (r < 0)
                         break;
-                if (reply.error)
-                        return refusal(o, &reply);
-                if (json_is_object(json_object_get(reply.parameters, "association")))
-                        count(s, json_object_get(reply.parameters, "association"));
-                scan = json_object_get(reply.parameters, "scan");
+                if (reply->error)
+                        return refusal(o, reply);
+                if (json_is_object(json_object_get(reply->parameters, "association")))
+                        count(s, json_object_get(reply->parameters, "association"));
+                scan = json_object_get(reply->parameters, "scan");
                 if (scan)
                         s->stale = json_is_true(json_object_get(scan, "stale"));
-                if (!reply.continues)
+                if (!reply->continues)
                         return NULL;
         }
         return plain_format("sctpmond does not answer: %s", strerror(-r));

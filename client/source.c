@@ -207,22 +207,48 @@ static void say_age(json_t *scan) {
                 say("These figures are %s old.", text_span((uint64_t) age * USEC_PER_MSEC, span));
 }
 
+void source_reply_done(struct source_reply *reply) {
+        varlink_reply_done(&reply->reply);
+}
+
+static int receive(struct varlink_client *c, const char *member, struct source_reply *ret) {
+        ret->text = NULL;
+        return member ? varlink_client_receive_text(c, SOURCE_REPLY_TIMEOUT_USEC, member, &ret->reply, &ret->text,
+                                                    &ret->length) :
+                varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &ret->reply);
+}
+
+int source_call(const struct options *o, struct varlink_client **c, const char *method, json_t *parameters, bool more,
+                const char *member, struct source_reply *ret) {
+        for (bool again = false;; again = true) {
+                struct varlink_client *other;
+                int r;
+
+                r = varlink_client_send(*c, method, parameters, more);
+                if (r >= 0)
+                        r = receive(*c, member, ret);
+                if (r != -ECONNRESET || again || source_connect(o, &other) < 0)
+                        return r;
+                varlink_client_free(*c);
+                *c = other;
+        }
+}
+
 /* One call with one answer. */
-static enum code ask(const struct options *o, struct varlink_client *c, const char *method, json_t *parameters,
+static enum code ask(const struct options *o, struct varlink_client **c, const char *method, json_t *parameters,
                      json_t **ret) {
-        _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+        _cleanup_(source_reply_done) struct source_reply answer = {};
+        const struct varlink_reply *reply = &answer.reply;
         int r;
 
-        r = varlink_client_send(c, method, parameters, false);
-        if (r >= 0)
-                r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
+        r = source_call(o, c, method, parameters, false, NULL, &answer);
         if (r < 0)
                 return source_say_failure(o, r);
-        if (reply.error)
-                return source_say_error(o, &reply);
-        if (!reply.parameters)
+        if (reply->error)
+                return source_say_error(o, reply);
+        if (!reply->parameters)
                 return source_say_failure(o, -EBADMSG);
-        *ret = json_incref(reply.parameters);
+        *ret = json_incref(reply->parameters);
         return CODE_DONE;
 }
 
@@ -250,7 +276,7 @@ static json_t *list_parameters(const struct options *o, const struct listing *l)
         return steal_ptr(parameters);
 }
 
-static enum code list_from_daemon(const struct options *o, struct varlink_client *c, const struct listing *l,
+static enum code list_from_daemon(const struct options *o, struct varlink_client **c, const struct listing *l,
                                   source_handler handler, source_text_handler text, void *userdata) {
         _cleanup_(json_decref_p) json_t *parameters = NULL;
         int r;
@@ -258,32 +284,28 @@ static enum code list_from_daemon(const struct options *o, struct varlink_client
         parameters = list_parameters(o, l);
         if (!parameters)
                 return say_out_of_memory();
-        r = varlink_client_send(c, l->method, parameters, true);
-        if (r < 0)
-                return source_say_failure(o, r);
-
-        for (;;) {
-                _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
-                const char *row = NULL;
-                size_t length;
+        for (bool first = true;; first = false) {
+                _cleanup_(source_reply_done) struct source_reply answer = {};
+                const struct varlink_reply *reply = &answer.reply;
+                const char *member = text ? l->member : NULL;
                 json_t *object;
 
-                r = text ? varlink_client_receive_text(c, SOURCE_REPLY_TIMEOUT_USEC, l->member, &reply, &row, &length) :
-                        varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
+                r = first ? source_call(o, c, l->method, parameters, true, member, &answer) :
+                        receive(*c, member, &answer);
                 if (r < 0)
                         return source_say_failure(o, r);
-                if (reply.error)
-                        return source_say_error(o, &reply);
+                if (reply->error)
+                        return source_say_error(o, reply);
 
-                object = json_object_get(reply.parameters, l->member);
-                if (row)
-                        r = text(row, length, userdata);
+                object = json_object_get(reply->parameters, l->member);
+                if (answer.text)
+                        r = text(answer.text, answer.length, userdata);
                 else if (json_is_object(object))
                         r = handler(object, userdata);
                 if (r < 0)
                         return r == -EPIPE ? CODE_DONE : say_out_of_memory();
-                if (!reply.continues) {
-                        say_age(json_object_get(reply.parameters, "scan"));
+                if (!reply->continues) {
+                        say_age(json_object_get(reply->parameters, "scan"));
                         return CODE_DONE;
                 }
         }
@@ -298,9 +320,10 @@ static enum code say_no_association(const struct options *o, uint32_t id) {
         return CODE_NOT_THERE;
 }
 
-static enum code association_from_daemon(const struct options *o, struct varlink_client *c, uint32_t id,
+static enum code association_from_daemon(const struct options *o, struct varlink_client **c, uint32_t id,
                                          source_handler candidate, void *userdata, json_t **ret) {
-        _cleanup_(varlink_reply_done) struct varlink_reply reply = {};
+        _cleanup_(source_reply_done) struct source_reply answer = {};
+        const struct varlink_reply *reply = &answer.reply;
         _cleanup_(json_decref_p) json_t *parameters = NULL;
         int r;
 
@@ -308,25 +331,23 @@ static enum code association_from_daemon(const struct options *o, struct varlink
         if (!parameters || (id > 0 && json_set_u64(parameters, "associationId", id) < 0) ||
             (o->statistics && json_object_set_new(parameters, "statistics", json_true()) < 0))
                 return say_out_of_memory();
-        r = varlink_client_send(c, INTERFACE "GetAssociation", parameters, false);
-        if (r >= 0)
-                r = varlink_client_receive(c, SOURCE_REPLY_TIMEOUT_USEC, &reply);
+        r = source_call(o, c, INTERFACE "GetAssociation", parameters, false, NULL, &answer);
         if (r < 0)
                 return source_say_failure(o, r);
-        if (reply.error && strcmp(reply.error, INTERFACE "AssociationNotFound") == 0)
+        if (reply->error && strcmp(reply->error, INTERFACE "AssociationNotFound") == 0)
                 return say_no_association(o, id);
-        if (reply.error && strcmp(reply.error, INTERFACE "AssociationAmbiguous") == 0) {
+        if (reply->error && strcmp(reply->error, INTERFACE "AssociationAmbiguous") == 0) {
                 enum code code = list_from_daemon(o, c, &listing_associations, candidate, NULL, userdata);
 
                 return code == CODE_DONE ? CODE_USAGE : code;
         }
-        if (reply.error)
-                return source_say_error(o, &reply);
-        if (!json_is_object(json_object_get(reply.parameters, "association")))
+        if (reply->error)
+                return source_say_error(o, reply);
+        if (!json_is_object(json_object_get(reply->parameters, "association")))
                 return source_say_failure(o, -EBADMSG);
 
-        say_age(json_object_get(reply.parameters, "scan"));
-        *ret = json_incref(reply.parameters);
+        say_age(json_object_get(reply->parameters, "scan"));
+        *ret = json_incref(reply->parameters);
         return CODE_DONE;
 }
 
@@ -578,7 +599,7 @@ enum code source_list(const struct options *o, const struct listing *l, source_h
                       source_text_handler text, void *userdata) {
         _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
 
-        return use_daemon(o, &c) ? list_from_daemon(o, c, l, handler, text, userdata) :
+        return use_daemon(o, &c) ? list_from_daemon(o, &c, l, handler, text, userdata) :
                 list_from_here(o, l, handler, userdata);
 }
 
@@ -677,7 +698,7 @@ enum code source_association(const struct options *o, uint32_t id, source_handle
                              json_t **ret) {
         _cleanup_(varlink_client_free_p) struct varlink_client *c = NULL;
 
-        return use_daemon(o, &c) ? association_from_daemon(o, c, id, candidate, userdata, ret) :
+        return use_daemon(o, &c) ? association_from_daemon(o, &c, id, candidate, userdata, ret) :
                 association_from_here(o, id, candidate, userdata, ret);
 }
 
@@ -708,7 +729,7 @@ enum code source_counters(const struct options *o, json_t **ret) {
         parameters = json_pack("{ss*}", "netns", o->netns);
         if (!parameters)
                 return say_out_of_memory();
-        code = ask(o, c, INTERFACE "GetCounters", parameters, ret);
+        code = ask(o, &c, INTERFACE "GetCounters", parameters, ret);
         if (code == CODE_DONE)
                 say_age(json_object_get(*ret, "scan"));
         return code;
@@ -723,7 +744,7 @@ enum code source_status(const struct options *o, json_t **ret) {
                 source_say_no_daemon(o, r, NULL);
                 return CODE_FAILED;
         }
-        return ask(o, c, INTERFACE "GetStatus", NULL, ret);
+        return ask(o, &c, INTERFACE "GetStatus", NULL, ret);
 }
 
 /* The kernel's own text */

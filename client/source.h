@@ -54,7 +54,21 @@ json_t *source_parameters(const struct options *o);
 
 /* Connects to the daemon. Silent: -errno of connect(). */
 int source_connect(const struct options *o, struct varlink_client **ret);
-/* Says why that failed and what to do about it. With `instead`, what is done meanwhile. */
+
+struct source_reply {
+        struct varlink_reply reply;
+        const char *text;               /* see varlink_client_receive_text(): until the next reply; NULL: it is in `reply` */
+        size_t length;
+};
+void source_reply_done(struct source_reply *reply);
+
+/* Calls and takes the first reply. The daemon's processes are started anew when one of them ends, and the socket stays
+ * meanwhile: where the connection is closed before there is a reply it asks once more, on a new one. `member` may be
+ * NULL: as text nothing is taken. What varlink_client_send() and varlink_client_receive() say. */
+int source_call(const struct options *o, struct varlink_client **c, const char *method, json_t *parameters, bool more,
+                const char *member, struct source_reply *ret);
+
+/* Says why connecting failed and what to do about it. With `instead`, what is done meanwhile. */
 void source_say_no_daemon(const struct options *o, int error, const char *instead);
 /* Says that a conversation failed: an errno of varlink_client_receive(), or the error in a reply. */
 enum code source_say_failure(const struct options *o, int error);

@@ -24,8 +24,10 @@ void programs_load(struct programs *p, bool wanted) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
         struct programs *loaded;
 
-        if (!wanted)
+        if (!wanted) {
                 p->events = bpf_events_close(p->events);
+                p->due = 0;
+        }
         if (!wanted || p->loading || (p->lister && p->events) || now < p->due || access("/proc/net/sctp", F_OK) < 0)
                 return;
 

@@ -356,6 +356,45 @@ says "closed in the middle of a list" 1 "closed the connection"
 result $? "and a part of a list is no whole one"
 stop
 
+# It ends and is started anew while somebody waits for an answer.
+again() { # description golden-file text options…: what is closed first is asked for once more
+        local description=$1 file=$2 text=$3
+        shift 3
+        start <<<"$text"
+        run "$@" --socket="$scratch/socket"
+        same "$description" 0 "$file"
+        [ ! -s "$scratch/err" ] && [ "$(grep -c '"method"' "$scratch/requests")" = 2 ] &&
+                [ "$(tail -n +2 "$scratch/requests" | sort -u | wc -l)" = 1 ]
+        result $? "$description: with the same call, and nothing is said of it"
+        stop
+}
+
+again "closed before a list: asked again" eps.daemon.txt "@accept
+{\"parameters\":{\"endpoint\":$endpoint},\"continues\":true}
+{\"parameters\":{$scan}}" eps --port=36412
+
+start <<<"@accept
+@accept
+{\"parameters\":{$scan}}"
+run eps --socket="$scratch/socket"
+says "closed twice: not asked a third time" 1 "closed the connection"
+stop
+
+start <<<"{\"parameters\":{\"endpoint\":$endpoint},\"continues\":true}
+@accept
+{\"parameters\":{$scan}}"
+run eps --socket="$scratch/socket" --json=short
+says "closed in the middle of a list: not asked again" 1 "closed the connection"
+stop
+
+start <<<"@accept
+{\"parameters\":{\"association\":$association},\"continues\":true}
+{\"parameters\":{$scan}}"
+run check --peer=10.0.0.2 --socket="$scratch/socket"
+grep -q ^OK "$scratch/out" || cp "$scratch/out" "$scratch/why"
+expect "check: closed before its answer, asked again" 0
+stop
+
 start <<<'@hang'
 run eps --socket="$scratch/socket"
 says "no answer" 5 "has not answered within 5s"

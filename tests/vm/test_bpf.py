@@ -169,12 +169,3 @@ def test_says_what_it_lacks(machine):
     now = wait_for_source(machine, "failed")
     assert "CONFIG_DEBUG_INFO_BTF" in now["reason"], now
     assert len(listed(machine, "assocs")) == 2
-
-
-@pytest.mark.kernel("6.12")
-def test_the_module_comes_later(machine):
-    settings(machine, "yes")
-    machine.run("systemctl mask --now --quiet sctpmond-module && systemctl start sctpmond")
-    assert machine.run("sctpctl eps", check=False).returncode == 3
-    machine.run("modprobe sctp")
-    wait_for_source(machine, "read")

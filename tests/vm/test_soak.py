@@ -3,13 +3,13 @@ told of and what is counted as not observed is together what there was."""
 
 import json
 import os
-import shlex
 
 import pytest
 
 import journal
 import load
 import seen
+from counter import Counter
 
 IDLE, CHURNING, RATE = 2500, 500, 200
 IDLE_PORT, CHURN_PORT = 7000, 7001
@@ -25,67 +25,6 @@ ip -n peer addr add 10.0.0.2/16 dev veth0 && ip -n peer link set veth0 up && ip 
 modprobe sctp
 for run in "" "ip netns exec peer"; do $run sysctl -q net.sctp.hb_interval=3600000; done
 """
-
-
-# Follows the journal, of which the guest keeps only some 60,000 entries: ups and downs by port, and sums of what was not
-# observed. Told a number by `logger --tag=soak`, it writes down what there was until then. Which ones of those that are told of
-# do not begin and end in turns is told, too: those are the ones to look at where the sums are not right.
-COUNT = """
-import json, os, subprocess, sys
-names, since, idle_port, churn_port = json.loads(sys.argv[1])
-fields = ("MESSAGE", "MESSAGE_ID", "SYSLOG_IDENTIFIER", "SCTP_LOCAL_PORT", "SCTP_PEER_PORT", "SCTP_OLD_STATE",
-          "SCTP_ESTABLISHED", "SCTP_FAILED", "SCTP_ASSOC_ID", "SCTP_NETNS")
-told = subprocess.Popen(
-    ["journalctl", "--quiet", "--follow", "--no-tail", "--output=json", "--output-fields=" + ",".join(fields),
-     "--since=@" + since, "_SYSTEMD_UNIT=sctpmond.service", *("MESSAGE_ID=" + value for value in names),
-     "+", "SYSLOG_IDENTIFIER=soak"], stdout=subprocess.PIPE)
-result = {"number": 0, "established": 0, "failed": 0, "ups": 0, "downs": 0, "idle": 0, "others": [], "odd": []}
-up = {}
-for entry in map(json.loads, told.stdout):
-    kind = names.get(entry.get("MESSAGE_ID"))
-    ports = entry.get("SCTP_LOCAL_PORT"), entry.get("SCTP_PEER_PORT")
-    if entry["SYSLOG_IDENTIFIER"] == "soak":
-        result["number"] = int(entry["MESSAGE"])
-        with open("/run/counted.new", "w") as file:
-            json.dump({**result, "left": list(up.values())[:20]}, file)
-        os.rename("/run/counted.new", "/run/counted")
-    elif kind == "unobserved":
-        result["established"] += int(entry["SCTP_ESTABLISHED"])
-        result["failed"] += int(entry["SCTP_FAILED"])
-    elif str(idle_port) in ports:
-        result["idle"] += 1
-    elif str(churn_port) in ports:
-        which = entry.get("SCTP_NETNS"), entry.get("SCTP_ASSOC_ID"), ports
-        # One that is last seen before it was established may have been it since, and counts as not observed.
-        attempt = kind == "association_down" and entry["SCTP_OLD_STATE"] in ("cookie_wait", "cookie_echoed")
-        if (kind == "association_up" and which in up) or (kind == "association_down" and (which in up) == attempt):
-            result["odd"] = (result["odd"] + [up.get(which), entry["MESSAGE"]])[:20]
-        if kind == "association_up":
-            result["ups"] += 1
-            up[which] = entry["MESSAGE"]
-        elif kind == "association_down":
-            result["downs"] += not attempt
-            up.pop(which, None)
-    else:
-        result["others"].append(entry["MESSAGE"])
-"""
-
-
-class Counter:
-    def __init__(self, machine):
-        since = machine.run("date +%s.%6N").stdout.strip()
-        machine.put("/run/count.py", COUNT)
-        arguments = shlex.quote(json.dumps([journal.NAMES, since, IDLE_PORT, CHURN_PORT]))
-        self.machine, self.number = machine, 0
-        self.process = machine.spawn(f"exec python3 /run/count.py {arguments}")
-
-    def result(self):
-        """Of all that the daemon has seen by now."""
-        journal.settle(self.machine)
-        self.number += 1
-        self.machine.run(f"logger --tag=soak {self.number}")
-        self.machine.wait_until(f"grep -q '\"number\": {self.number},' /run/counted", timeout=120)
-        return json.loads(self.machine.get("/run/counted"))
 
 
 # What is told of each goes to the journal: the kernel tells each step, of which looks meet a few.
@@ -113,7 +52,7 @@ def soak(machine, rate, seconds):
     idle = load.hold(machine, IDLE, IDLE_PORT, "-c -a 10.0.0.2")
     seen.eventually(lambda: seen.status(machine)["associations"], lambda n: n == 2 * IDLE, timeout=120)
     journal.settle(machine)
-    counter = Counter(machine)
+    counter = Counter(machine, IDLE_PORT, CHURN_PORT)
 
     # It goes before those who look on: an emulated machine may not have the time for both.
     churn = machine.spawn(f"exec nice -n -15 sctpload -c -a 10.0.0.2 -p {CHURN_PORT} -k {CHURNING} churn {rate} {seconds}")
