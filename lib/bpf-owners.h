@@ -12,6 +12,8 @@
 struct bpf_owners;
 
 #define BPF_OWNERS_WHY_MAX 128
+/* Descriptors that are listed. */
+#define BPF_OWNERS_MAX 2097152u
 
 /* `why` says in words what stands in the way, on failure. -EOPNOTSUPP: built without BPF, the kernel has no BTF, or this
  * is another pid namespace; -EPERM; what libbpf says. */
@@ -21,5 +23,4 @@ DEFINE_CLEANUP(struct bpf_owners *, bpf_owners_close)
 
 /* All descriptors that lead to SCTP sockets, to be freed by the caller. A process that is forked meanwhile may be
  * missing, and one that ends. -E2BIG beyond BPF_OWNERS_MAX; -ENOMEM; what the kernel says. `why` as above. */
-#define BPF_OWNERS_MAX 2097152u
 int bpf_owners_run(struct bpf_owners *o, struct record_owner **ret, size_t *ret_n, char why[static BPF_OWNERS_WHY_MAX]);
