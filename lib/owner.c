@@ -1184,7 +1184,7 @@ int owner_table_look(struct owner_table *t, const struct owner_look *look, struc
                          "descriptors of %u processes may not be read (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)",
                          owner_table_denied(t));
         else if (report->result == SOURCE_READ && !t->listed && why)
-                snprintf(report->text, sizeof(report->text), "%s", why);
+                snprintf(report->text, sizeof(report->text), "taken from /proc: %.100s", why);
         return 0;
 }
 

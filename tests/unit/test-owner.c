@@ -1052,13 +1052,13 @@ static void test_list_fails(void **state) {
         show(&s, inode);
         look_at(t, &s, &m, false, FOREVER);
         assert_int_equal(m.calls, 1);
-        assert_text(t, &s, "a whim");
+        assert_text(t, &s, "taken from /proc: a whim");
         assert_true(s.report.rows > 0);
         assert_owner(t, inode, getpid(), fd);
         assert_string_equal(owner_table_process(t, getpid())->process.command, "test-owner");
         look_at(t, &s, &m, false, FOREVER);
         assert_int_equal(m.calls, 1);
-        assert_text(t, &s, "a whim");
+        assert_text(t, &s, "taken from /proc: a whim");
 
         /* Once more, in vain: what is known stays known. */
         t->list_retry = 1;
@@ -1079,7 +1079,7 @@ static void test_list_fails(void **state) {
         t->list_cost = 0;
         look_at(t, &s, &m, false, FOREVER);
         assert_int_equal(m.calls, 4);
-        assert_text(t, &s, "a whim");
+        assert_text(t, &s, "taken from /proc: a whim");
         assert_owner(t, inode, getpid(), fd);
         assert_owner(t, inode_of(other), getpid(), other);
 
@@ -1092,7 +1092,7 @@ static void test_list_fails(void **state) {
         look_up.inodes = s.inodes;
         look_up.n_inodes = s.n;
         assert_int_equal(owner_table_look(t, &look_up, &s.report), 0);
-        assert_text(t, &s, "no such luck");
+        assert_text(t, &s, "taken from /proc: no such luck");
         assert_owner(t, inode, getpid(), fd);
         look_up.list_why = NULL;
         assert_int_equal(owner_table_look(t, &look_up, &s.report), 0);
