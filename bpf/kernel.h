@@ -32,6 +32,9 @@ enum { BPF_ANY = 0, BPF_RB_AVAIL_DATA = 0 };
 
 #define AF_INET 2
 #define AF_INET6 10
+#define SOCK_RAW 3
+#define IPPROTO_SCTP 132
+#define SOCKFS_MAGIC 0x534f434b
 #define SPP_HB_ENABLE 1
 #define PF_KTHREAD 0x00200000
 
@@ -81,6 +84,21 @@ struct timer_list {
 struct task_struct {
         void *stack;
         unsigned int flags;
+        int pid, tgid;
+        __u64 start_boottime;
+};
+
+/* What a walk through all descriptors hands to the program */
+
+struct bpf_iter_meta {
+        struct seq_file *seq;
+};
+
+struct bpf_iter__task_file {
+        struct bpf_iter_meta *meta;
+        struct task_struct *task;
+        __u32 fd;
+        struct file *file;
 };
 
 /* The transport table: include/linux/rhashtable-types.h */
@@ -125,13 +143,24 @@ typedef struct {
 } possible_net_t;
 
 struct sock_common {
+        unsigned short skc_family;
         unsigned char skc_state;
         possible_net_t skc_net;
+};
+
+struct super_block {
+        unsigned long s_magic;
 };
 
 struct inode {
         unsigned long i_ino;
         kuid_t i_uid;
+        struct super_block *i_sb;
+};
+
+struct file {
+        struct inode *f_inode;
+        void *private_data;
 };
 
 struct socket {
@@ -153,6 +182,7 @@ struct sock {
         int sk_forward_alloc, sk_rcvbuf, sk_sndbuf, sk_wmem_queued;
         refcount_t sk_wmem_alloc;
         atomic_t sk_omem_alloc, sk_drops;
+        __u16 sk_type, sk_protocol;     /* bit fields before 5.6 */
 };
 
 struct net_device {

@@ -127,3 +127,11 @@ struct record_event {
         struct record_address local[EVENT_ADDRESSES_MAX];
         struct record_path paths[EVENT_ADDRESSES_MAX];
 };
+
+/* A descriptor that leads to an SCTP socket. These have no head: nothing else comes with them. */
+struct record_owner {
+        __u64 inode;
+        __u64 start;                    /* of the process: ns since boot */
+        __u32 pid;                      /* in the initial pid namespace */
+        __u32 fd;
+};

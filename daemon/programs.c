@@ -16,6 +16,8 @@ static void *load(void *userdata) {
                 (void) bpf_lister_open(&p->lister, p->lister_why);
         if (!p->events)
                 (void) bpf_events_open(&p->events, p->events_why);
+        if (!p->owners)
+                (void) bpf_owners_open(&p->owners, p->owners_why);
         (void) eventfd_write(p->fd, 1);
         return NULL;
 }
@@ -28,14 +30,20 @@ void programs_load(struct programs *p, bool wanted) {
                 p->events = bpf_events_close(p->events);
                 p->due = 0;
         }
-        if (!wanted || p->loading || (p->lister && p->events) || now < p->due || access("/proc/net/sctp", F_OK) < 0)
+        if (!wanted || p->loading || (p->lister && p->events && p->owners) || now < p->due ||
+            access("/proc/net/sctp", F_OK) < 0)
                 return;
 
         p->due = now + RETRY_USEC;
         loaded = calloc(1, sizeof(*loaded));
         if (!loaded)
                 return;
-        *loaded = (struct programs) { .lister = p->lister, .events = p->events, .fd = eventfd(0, EFD_CLOEXEC) };
+        *loaded = (struct programs) {
+                .lister = p->lister,
+                .events = p->events,
+                .owners = p->owners,
+                .fd = eventfd(0, EFD_CLOEXEC),
+        };
         if (loaded->fd < 0 || pthread_create(&p->thread, NULL, load, loaded) != 0) {
                 if (loaded->fd >= 0)
                         (void) close(loaded->fd);
@@ -55,8 +63,10 @@ void programs_take(struct programs *p) {
         (void) pthread_join(p->thread, NULL);
         p->lister = p->loaded->lister;
         p->events = p->loaded->events;
+        p->owners = p->loaded->owners;
         memcpy(p->lister_why, p->loaded->lister_why, sizeof(p->lister_why));
         memcpy(p->events_why, p->loaded->events_why, sizeof(p->events_why));
+        memcpy(p->owners_why, p->loaded->owners_why, sizeof(p->owners_why));
         (void) close(p->fd);
         free(p->loaded);
         p->loaded = NULL;
@@ -68,4 +78,5 @@ void programs_done(struct programs *p) {
                 return;
         bpf_events_close(p->events);
         bpf_lister_close(p->lister);
+        bpf_owners_close(p->owners);
 }

@@ -6,6 +6,7 @@
 
 #include "bpf-events.h"
 #include "bpf-lister.h"
+#include "bpf-owners.h"
 
 /* The scanner's programs in the kernel, loaded in a thread beside it: that takes a second on a slow machine, and nobody
  * who asks for a look meanwhile waits for it. Zero-initialised. */
@@ -14,6 +15,8 @@ struct programs {
         char lister_why[BPF_LISTER_WHY_MAX];    /* why not; "": it has not been tried yet */
         struct bpf_events *events;      /* likewise */
         char events_why[BPF_EVENTS_WHY_MAX];
+        struct bpf_owners *owners;      /* likewise */
+        char owners_why[BPF_OWNERS_WHY_MAX];
 
         uint64_t due;                   /* monotonic: when those that are not loaded may be tried again */
         pthread_t thread;

@@ -111,6 +111,11 @@ static int list(void *userdata, struct bpf_listing *ret, char why[static BPF_LIS
         return bpf_lister_run(userdata, ret, why);
 }
 
+static int list_owners(void *userdata, struct record_owner **ret, size_t *ret_n, char why[static OWNER_WHY_MAX]) {
+        _Static_assert((int) OWNER_WHY_MAX == BPF_OWNERS_WHY_MAX, "the same words");
+        return bpf_owners_run(userdata, ret, ret_n, why);
+}
+
 static int scan(struct scanner *s, const struct scanner_request *q) {
         _cleanup_(snapshot_unref_p) struct snapshot *snapshot = NULL;
         struct scan_options options = {
@@ -124,6 +129,9 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
                 .list = s->programs.lister ? list : NULL,
                 .list_userdata = s->programs.lister,
                 .list_why = s->programs.lister_why[0] != '\0' ? s->programs.lister_why : NULL,
+                .list_owners = s->programs.owners ? list_owners : NULL,
+                .list_owners_userdata = s->programs.owners,
+                .list_owners_why = s->programs.owners_why[0] != '\0' ? s->programs.owners_why : NULL,
         };
         int r, more = 1;
 

@@ -300,7 +300,7 @@ static void ask_statistics(struct detail *d) {
 static bool someone_unknown(const struct detail *d, const struct socket_row *rows, size_t n) {
         const struct owner *owners;
 
-        if (d->builder->head.sources[SOURCE_OWNERS].text[0] == '\0')
+        if (owner_table_denied(d->owners) == 0)
                 return false;
         for (size_t i = 0; i < n; i++)
                 if (owner_table_get(d->owners, rows[i].inode, &owners) == 0)
@@ -369,6 +369,7 @@ static int look_for_owners(struct detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OWNERS;
         _cleanup_free_ uint64_t *inodes = NULL;
         struct owner_look look = { .strays = d->strays, .deadline = end };
+        const struct scan_options *options = d->options;
         int r;
 
         if (is_off(d, SOURCE_OWNERS))
@@ -379,6 +380,12 @@ static int look_for_owners(struct detail *d, uint64_t end) {
                 return r;
         look.inodes = inodes;
         look.new_pids = netns_list_new_pids(d->namespaces, &look.n_new_pids);
+        /* What lists associations is switched off together with what lists owners. */
+        if (!is_off(d, SOURCE_LISTING)) {
+                look.list = options->list_owners;
+                look.list_userdata = options->list_owners_userdata;
+                look.list_why = options->list_owners_why;
+        }
 
         return owner_table_look(d->owners, &look, report);
 }

@@ -31,9 +31,9 @@ const struct explanation explanations[] = {
         { "uid", "endpoint, association", "UID USER", NULL, "eps, assocs", NULL,
           "Number of the user who made the socket, as the reader's user namespace sees it; 65534 stands for one that "
           "it does not know." },
-        { "owners", "endpoint, association", "PROCESS", NULL, "/proc/PID/fd", NULL,
+        { "owners", "endpoint, association", "PROCESS", NULL, "BPF, /proc/PID/fd", NULL,
           "Processes that have the socket open. Absent where they are not known, which is not the same as nobody: "
-          "other users' descriptors are read with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH only." },
+          "without BPF other users' descriptors are read with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH only." },
 
         /* Endpoints */
         { "state", "endpoint", "SST STATE", NULL, "eps", NULL,
@@ -802,9 +802,10 @@ const struct explanation explanations[] = {
           "The options of other processes' sockets, read by a duplicate of the descriptor that is closed again within "
           "a fraction of a millisecond. Needs CAP_SYS_PTRACE and Linux 5.6; SocketOptions=no in sctpmond.conf(5) "
           "switches it off." },
-        { "owners", "source name", NULL, NULL, "/proc/PID/fd", NULL,
-          "Which processes have which socket open. Other users' descriptors need CAP_SYS_PTRACE and "
-          "CAP_DAC_READ_SEARCH." },
+        { "owners", "source name", NULL, NULL, "BPF, /proc/PID/fd", NULL,
+          "Which processes have which socket open. The kernel lists them where it has BTF, which needs CAP_SYS_ADMIN and "
+          "the host's pid namespace; Bpf=no in sctpmond.conf(5) switches that off. Else the descriptors of each process "
+          "are read in /proc, of which other users' need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH." },
         { "conntrack", "source name", NULL, NULL, "netlink", NULL,
           "The host's connection tracking: where a peer connected to before NAT led it into a container. Needs "
           "CAP_NET_ADMIN." },

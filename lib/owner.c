@@ -10,7 +10,9 @@
 #include "owner.h"
 #include "text.h"
 
-/* How it stays right without reading everything at every look: listing the numbers of a process's descriptors is
+/* Two ways: by a list of all descriptors of SCTP sockets, where the kernel makes one, or by /proc.
+ *
+ * How /proc stays right without reading everything at every look: listing the numbers of a process's descriptors is
  * cheap, reading where each leads to is not. Of a process that has sockets of ours ("holder") it is remembered where
  * each of its descriptors led to. When an inode is unknown, of the holders only those descriptors are read that are
  * new, or that led to a socket which is no longer shown (it was closed, its number may be in use again). A number
@@ -40,6 +42,13 @@
 /* How long a process is still looked at first that had a socket of ours: many clients connect again and again. */
 #define OWNER_LINGER_USEC (60 * USEC_PER_SEC)
 #define OWNER_STRAYS_EVERY_USEC (10 * USEC_PER_SEC)
+/* How long after a list the next one is made, as a multiple of the time that it took: where something is unknown, and
+ * where nothing is. Then it may be that a process has been handed a socket that is known. */
+#define OWNER_LIST_UNKNOWN 10u
+#define OWNER_LIST_KNOWN 50u
+#define OWNER_LIST_LEAST_USEC USEC_PER_SEC
+#define OWNER_LIST_MOST_USEC (10 * USEC_PER_SEC)
+#define OWNER_LIST_RETRY_USEC (60 * USEC_PER_SEC)
 
 DEFINE_CLEANUP(DIR *, closedir)
 
@@ -61,7 +70,8 @@ struct descriptor {
 
 struct holder {
         pid_t pid;
-        uint64_t start;                 /* tells it from another one of the same pid */
+        uint64_t start;                 /* tells it from another one of the same pid: as /proc has it, */
+        uint64_t listed_start;          /* as the list has it, in other units */
         struct descriptor *descriptors; /* ascending */
         size_t n_descriptors;
         uint64_t needed;                /* monotonic: when it had sockets last */
@@ -116,6 +126,15 @@ struct owner_table {
         uint64_t strays_from;           /* the walk that looks for them */
         uint64_t strays_at;             /* monotonic: when it ended */
 
+        bool listed;                    /* what is known is from `list`: of the above holders, owners, strays, unknown
+                                         * and turn count alone */
+        struct owner *list;             /* by inode, pid */
+        size_t n_list;
+        uint64_t list_at, list_cost;    /* monotonic: when it was made; how much time it took */
+        bool list_stale;                /* an owner has ended */
+        uint64_t list_retry;            /* monotonic: when it may be tried again, after a failure: */
+        char list_why[OWNER_WHY_MAX];
+
         const struct owner_look *look;  /* while one is under way */
         size_t n_read;
         /* Of a directory: a few hundred, after which the deadline is checked. */
@@ -154,6 +173,7 @@ struct owner_table *owner_table_free(struct owner_table *t) {
         free(t->unknown);
         free(t->new_pids);
         free(t->pids);
+        free(t->list);
         free(t);
         return NULL;
 }
@@ -425,6 +445,18 @@ static int read_some(struct owner_table *t, struct reading *r, struct place *pla
         return n > 0;
 }
 
+/* It may go by another name by now, and be in another unit: fork(), then exec(). */
+static int read_about(struct holder *h) {
+        struct owner_process process;
+        int r = owner_process_read(NULL, h->pid, &process);
+
+        if (r >= 0) {
+                h->process = process;
+                h->known = true;
+        }
+        return r;
+}
+
 /* Reads the descriptors of the process at `place`, those that have changed or all, until the deadline or until `most`
  * of them have been read, but some at least. 1; 0: it goes on at `place`; -EACCES: they may not be read; -ENOMEM; what
  * open() said. A process that has ended is forgotten. */
@@ -479,7 +511,7 @@ static int read_process(struct owner_table *t, struct place *place, bool whole, 
                 error = add_holder(t, place->pid, start, &h);
                 if (error < 0)
                         return error;
-                h->known = owner_process_read(NULL, h->pid, &h->process) >= 0;
+                (void) read_about(h);
         }
         if (h) {
                 int error = replace(t, h, &reading, r == 0 ? INT_MAX : place->fd);
@@ -661,13 +693,7 @@ static int read_in_turn(struct owner_table *t, uint64_t deadline) {
                 if (h->pid != t->turn.pid)
                         t->turn = (struct place) { .pid = h->pid };
                 if (t->turn.position == 0) {
-                        struct owner_process process;
-
-                        /* It may go by another name by now, and be in another unit: fork(), then exec(). */
-                        if (owner_process_read(NULL, h->pid, &process) >= 0) {
-                                h->process = process;
-                                h->known = true;
-                        }
+                        (void) read_about(h);
                         processes++;
                 }
                 r = read_process(t, &t->turn, true, deadline, OWNER_TURN_MAX - spent);
@@ -818,7 +844,7 @@ static int make_owners(struct owner_table *t) {
         for (size_t i = 0; i < t->n_holders; i++)
                 for (size_t k = 0; k < t->holders[i]->n_descriptors; k++) {
                         const struct descriptor *d = t->holders[i]->descriptors + k;
-                        const struct owner o = { d->inode, t->holders[i]->pid, d->fd };
+                        const struct owner o = { d->inode, t->holders[i]->pid, d->fd, 0 };
 
                         if (d->kind == KIND_SHOWN)
                                 owners[n_owners++] = o;
@@ -885,15 +911,257 @@ static int look_at_all(struct owner_table *t) {
         return r;
 }
 
+/* What is known so far goes, but for the processes: it is in the form of the other way. */
+static void change_ways(struct owner_table *t, bool listed) {
+        for (size_t i = 0; i < t->n_holders; i++) {
+                free(t->holders[i]->descriptors);
+                t->holders[i]->descriptors = NULL;
+                t->holders[i]->n_descriptors = 0;
+        }
+        t->n_descriptors = t->n_owners = t->n_strays = t->n_unknown = t->n_list = 0;
+        t->n_new_pids = t->next_new = 0;
+        t->quick = t->quick_again = t->walking = t->strays_wanted = t->list_stale = false;
+        t->complete_from = t->list_at = 0;
+        t->denied = t->denied_before = 0;
+        t->turn = (struct place) {};
+        t->listed = listed;
+}
+
+static bool is_listed(const struct owner_table *t, uint64_t inode) {
+        /* The inode comes first in it. */
+        return t->n_list > 0 && bsearch(&inode, t->list, t->n_list, sizeof(*t->list), compare_number) != NULL;
+}
+
+/* What is shown and not on the list. */
+static int find_unlisted(struct owner_table *t) {
+        const struct owner_look *look = t->look;
+        struct unknown *unknown = calloc(look->n_inodes + 1, sizeof(*unknown));
+        size_t n = 0;
+
+        if (!unknown)
+                return -ENOMEM;
+        for (size_t i = 0; i < look->n_inodes; i++) {
+                const struct unknown *u;
+
+                if (look->inodes[i] == 0 || is_listed(t, look->inodes[i]))
+                        continue;
+                u = t->n_unknown > 0 ? find_unknown(t, look->inodes[i]) : NULL;
+                unknown[n++] = (struct unknown) { .inode = look->inodes[i], .walks = u && !u->found ? u->walks : 0 };
+        }
+        free(t->unknown);
+        t->unknown = unknown;
+        t->n_unknown = n;
+        return 0;
+}
+
+static bool list_due(const struct owner_table *t) {
+        const uint64_t since = clock_usec(CLOCK_MONOTONIC) - t->list_at;
+        uint64_t pause;
+
+        if (t->list_at == 0)
+                return true;
+        if (count_wanted(t) > 0 || t->list_stale)
+                pause = t->list_cost * OWNER_LIST_UNKNOWN;
+        else
+                pause = MAX(t->list_cost * OWNER_LIST_KNOWN, OWNER_LIST_LEAST_USEC);
+
+        return since >= MIN(pause, OWNER_LIST_MOST_USEC);
+}
+
+/* 0: there is none, and there is a reason in `list_why`. */
+static int make_list(struct owner_table *t) {
+        const uint64_t cpu = clock_usec(CLOCK_THREAD_CPUTIME_ID);
+        _cleanup_free_ struct record_owner *records = NULL;
+        struct owner *list;
+        size_t n = 0;
+        int r;
+
+        r = t->look->list(t->look->list_userdata, &records, &n, t->list_why);
+        if (r < 0) {
+                t->list_retry = clock_usec(CLOCK_MONOTONIC) + OWNER_LIST_RETRY_USEC;
+                return 0;
+        }
+        list = calloc(n + 1, sizeof(*list));
+        if (!list)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                list[i] = (struct owner) { records[i].inode, (pid_t) records[i].pid, (int) records[i].fd,
+                                           records[i].start };
+
+        if (!t->listed) {
+                change_ways(t, true);
+                if (find_unlisted(t) < 0) {
+                        free(list);
+                        return -ENOMEM;
+                }
+        }
+        free(t->list);
+        t->list = list;
+        t->n_list = sort_owners(list, n);
+        t->list_cost = clock_usec(CLOCK_THREAD_CPUTIME_ID) - cpu;
+        t->list_at = clock_usec(CLOCK_MONOTONIC);
+        t->list_stale = false;
+        for (size_t i = 0; i < t->n_unknown; i++) {
+                t->unknown[i].found = is_listed(t, t->unknown[i].inode);
+                t->unknown[i].walks += !t->unknown[i].found;
+        }
+        return 1;
+}
+
+static int note_owner(struct owner_table *t, const struct owner *o, uint64_t now) {
+        struct holder *h = find_holder(t, o->pid);
+
+        if (!h) {
+                int r;
+
+                if (t->n_holders >= OWNER_PROCESSES_MAX)
+                        return 0;
+                r = add_holder(t, o->pid, 0, &h);
+                if (r < 0)
+                        return r;
+        }
+        if (h->listed_start != o->start)
+                h->known = false;
+        h->listed_start = o->start;
+        h->needed = now;
+        return 0;
+}
+
+/* Owners and strays from the list. */
+static int take_list(struct owner_table *t, uint64_t now) {
+        _cleanup_free_ struct owner *owners = calloc(t->n_list + 1, sizeof(*owners));
+        _cleanup_free_ struct owner *strays = calloc(t->n_list + 1, sizeof(*strays));
+        size_t n_owners = 0, n_strays = 0;
+
+        if (!owners || !strays)
+                return -ENOMEM;
+        for (size_t i = 0; i < t->n_list; i++) {
+                const struct owner *o = t->list + i;
+
+                if (is_shown(t, o->inode))
+                        owners[n_owners++] = *o;
+                else if (t->look->strays && n_strays < OWNER_STRAYS_MAX)
+                        strays[n_strays++] = *o;
+                else
+                        continue;
+                if (note_owner(t, o, now) < 0)
+                        return -ENOMEM;
+        }
+
+        free(t->owners);
+        free(t->strays);
+        t->owners = steal_ptr(owners);
+        t->strays = steal_ptr(strays);
+        t->n_owners = n_owners;
+        t->n_strays = n_strays;
+        return 0;
+}
+
+/* What /proc says of it. -ESRCH: it has ended. */
+static int read_listed(struct owner_table *t, struct holder *h) {
+        uint64_t start;
+        char path[32];
+        bool bare;
+        int r;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int) h->pid);
+        r = read_stat(AT_FDCWD, path, &start, &bare);
+        if (r == -ENOENT || (r >= 0 && h->known && start != h->start))
+                r = -ESRCH;
+        if (r >= 0) {
+                h->start = start;
+                r = read_about(h);
+        }
+        /* As often as one ends, but not for one that is hidden (hidepid=). */
+        if (r == -ESRCH) {
+                t->list_stale |= h->known;
+                h->known = false;
+        }
+        return r;
+}
+
+/* Of owners that are new, and then of some others again: they may have become other programs. */
+static int read_all_listed(struct owner_table *t, uint64_t now, uint32_t *ret_waiting) {
+        const uint64_t deadline = t->look->deadline;
+        bool some = false;
+
+        *ret_waiting = 0;
+        for (size_t i = 0; i < t->n_holders; i++) {
+                struct holder *h = t->holders[i];
+                int r;
+
+                if (h->known || h->needed != now)
+                        continue;
+                if (some && clock_usec(CLOCK_MONOTONIC) >= deadline) {
+                        ++*ret_waiting;
+                        continue;
+                }
+                r = read_listed(t, h);
+                if (r == -ENOMEM)
+                        return r;
+                some |= r >= 0;
+        }
+
+        for (size_t k = MIN(t->n_holders, (size_t) OWNER_TURN_MAX / OWNER_TURN_PROCESS);
+             k > 0 && clock_usec(CLOCK_MONOTONIC) < deadline; k--) {
+                size_t i = holder_index(t, t->turn.pid);
+                struct holder *h = t->holders[i < t->n_holders ? i : 0];
+
+                t->turn.pid = h->pid + 1;
+                if (h->known && read_listed(t, h) == -ENOMEM)
+                        return -ENOMEM;
+        }
+
+        return 0;
+}
+
+/* 1; 0: there is no list, /proc is to be read. */
+static int look_at_list(struct owner_table *t, uint32_t *ret_waiting) {
+        const struct owner_look *look = t->look;
+        const uint64_t now = clock_usec(CLOCK_MONOTONIC);
+        int r = 1;
+
+        if (!look->list || now < t->list_retry) {
+                if (t->listed)
+                        change_ways(t, false);
+                return 0;
+        }
+
+        if (look->n_inodes == 0 && !look->strays) {
+                if (!t->listed)
+                        change_ways(t, true);
+                t->n_list = 0;
+                t->list_at = 0;
+        }
+        if (t->listed && find_unlisted(t) < 0)
+                return -ENOMEM;
+        if ((look->n_inodes > 0 || look->strays) && list_due(t))
+                r = make_list(t);
+        if (r == 0 && t->listed)
+                change_ways(t, false);
+        if (r <= 0)
+                return r;
+
+        r = take_list(t, now);
+        if (r >= 0)
+                r = read_all_listed(t, now, ret_waiting);
+        if (r < 0)
+                return r;
+        forget(t);
+        return 1;
+}
+
 int owner_table_look(struct owner_table *t, const struct owner_look *look, struct source_report *report) {
         const uint64_t start = clock_usec(CLOCK_MONOTONIC);
-        unsigned denied;
+        const char *why;
         int r;
 
         *report = (struct source_report) { .result = SOURCE_READ, .last_run = clock_usec(CLOCK_REALTIME) };
         t->look = look;
         t->n_read = 0;
-        r = look_at_all(t);
+        r = look_at_list(t, &report->waiting);
+        if (r == 0)
+                r = look_at_all(t);
         t->look = NULL;
         if (r == -ENOMEM)
                 return r;
@@ -907,14 +1175,21 @@ int owner_table_look(struct owner_table *t, const struct owner_look *look, struc
         for (size_t i = 0; i < t->n_unknown; i++)
                 report->waiting += !t->unknown[i].found && t->unknown[i].walks == 0;
         report->waiting += (uint32_t) (t->n_new_pids - t->next_new) + strays_due(t);
-        report->rows = (uint32_t) t->n_read;
+        report->rows = (uint32_t) (t->listed ? t->n_list : t->n_read);
         report->duration_usec = clock_usec(CLOCK_MONOTONIC) - start;
 
-        denied = MAX(t->denied, t->denied_before);
-        if (report->result == SOURCE_READ && denied > 0)
+        why = look->list ? t->list_why : look->list_why;
+        if (report->result == SOURCE_READ && owner_table_denied(t) > 0)
                 snprintf(report->text, sizeof(report->text),
-                         "descriptors of %u processes may not be read (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)", denied);
+                         "descriptors of %u processes may not be read (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)",
+                         owner_table_denied(t));
+        else if (report->result == SOURCE_READ && !t->listed && why)
+                snprintf(report->text, sizeof(report->text), "taken from /proc: %.100s", why);
         return 0;
+}
+
+unsigned owner_table_denied(const struct owner_table *t) {
+        return MAX(t->denied, t->denied_before);
 }
 
 size_t owner_table_get(const struct owner_table *t, uint64_t inode, const struct owner **ret) {

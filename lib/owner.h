@@ -8,16 +8,18 @@
 
 #include "address.h"
 #include "macro.h"
+#include "record.h"
 #include "snapshot.h"
 
 /* Which processes have a socket open, by its inode: remembered from one look to the next, because finding out means
- * reading every descriptor of every process. */
+ * going through every descriptor of every process. */
 
 /* One of the processes that have a socket open, by this descriptor; of several, the lowest. */
 struct owner {
         uint64_t inode;
         pid_t pid;
         int fd;
+        uint64_t start;                 /* of the process, as a list has it; 0: not known */
 };
 
 /* An SCTP socket that no table shows: bound or just opened, neither listening nor associated. */
@@ -29,6 +31,8 @@ int owner_table_new(struct owner_table **ret);
 struct owner_table *owner_table_free(struct owner_table *t);
 DEFINE_CLEANUP(struct owner_table *, owner_table_free)
 
+#define OWNER_WHY_MAX 128
+
 /* What a look is to find out. */
 struct owner_look {
         const uint64_t *inodes;         /* of all sockets that are shown, ascending, each once */
@@ -37,15 +41,32 @@ struct owner_look {
         size_t n_new_pids;
         bool strays;                    /* there are SCTP sockets that no table shows: find those, too */
         uint64_t deadline;              /* monotonic: stop then, and go on from there next time */
+        /* Lists all descriptors that lead to SCTP sockets (bpf_owners_run()), or says why not: then /proc is read. NULL:
+         * *list_why says why not, if it is not NULL. */
+        int (*list)(void *userdata, struct record_owner **ret, size_t *ret_n, char why[static OWNER_WHY_MAX]);
+        void *list_userdata;
+        const char *list_why;
 };
 
-/* Forgets what is no longer shown. Where an inode is unknown: looks first at the processes that own other ones, then at
- * all others. Known owners are looked at again in turns. A socket that nobody was found to have, after all processes
- * were looked at twice, is not looked for again, but new processes are looked at. While strays are asked for, all
- * processes are looked at every 10 s. Fills `report` (SOURCE_OWNERS): rows (descriptors read), waiting (inodes and new
- * processes that there was no time for), duration, and in `text` what could not be looked into and which capability it
- * takes. Processes that end meanwhile are no error. -ENOMEM. */
+/* With a list, owners and strays come from it. It is not made at each look, because it takes time with the number of
+ * descriptors that there are: where an inode is unknown, or an owner has ended, when ten times as long has gone by as
+ * the last one took; else fifty times as long, and 1 s; never later than after 10 s. The deadline does not cut it off,
+ * but then what /proc says of the owners: those that are new come first, and one of them is read in any case.
+ * `report`: rows (descriptors on the list), waiting (inodes that have not been looked for, owners that have not been
+ * read). After a list that failed, /proc is read for a minute.
+ *
+ * Without one: forgets what is no longer shown. Where an inode is unknown: looks first at the processes that own other
+ * ones, then at all others. Known owners are looked at again in turns. A socket that nobody was found to have, after
+ * all processes were looked at twice, is not looked for again, but new processes are looked at. While strays are asked
+ * for, all processes are looked at every 10 s. `report`: rows (descriptors read), waiting (inodes and new processes
+ * that there was no time for), and in `text` what could not be looked into and which capability it takes, or else why
+ * there is no list.
+ *
+ * Fills `report` (SOURCE_OWNERS). Processes that end meanwhile are no error. -ENOMEM. */
 int owner_table_look(struct owner_table *t, const struct owner_look *look, struct source_report *report);
+
+/* How many processes could not be looked into, for want of a right. */
+unsigned owner_table_denied(const struct owner_table *t);
 
 /* Who has it, by pid; 0 if that is not known. These pointers are good until the next look. */
 size_t owner_table_get(const struct owner_table *t, uint64_t inode, const struct owner **ret);

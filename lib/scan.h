@@ -5,6 +5,7 @@
 
 #include "bpf-lister.h"
 #include "macro.h"
+#include "owner.h"
 #include "snapshot.h"
 
 /* What scans remember beside the last snapshot: ways into namespaces, owners of sockets, whose turn it is. */
@@ -40,6 +41,10 @@ struct scan_options {
         int (*list)(void *userdata, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]);
         void *list_userdata;
         const char *list_why;                   /* NULL: nobody expects it */
+        /* The same for owners of sockets, see struct owner_look. */
+        int (*list_owners)(void *userdata, struct record_owner **ret, size_t *ret_n, char why[static OWNER_WHY_MAX]);
+        void *list_owners_userdata;
+        const char *list_owners_why;
         bool events_on;                         /* news tell what happens; else events_why says why not, if it is not NULL */
         uint64_t events_lost, steps_lost;       /* see struct snapshot_head */
         struct source_report events;            /* of them */

@@ -71,7 +71,7 @@ static void hide(struct shown *s, uint64_t inode) {
 
 static void look_for(struct owner_table *t, struct shown *s, const pid_t *new_pids, size_t n_new_pids, bool strays,
                      uint64_t deadline) {
-        const struct owner_look look = { s->inodes, s->n, new_pids, n_new_pids, strays, deadline };
+        const struct owner_look look = { s->inodes, s->n, new_pids, n_new_pids, strays, deadline, NULL, NULL, NULL };
 
         assert_int_equal(owner_table_look(t, &look, &s->report), 0);
         assert_true(s->report.last_run > 0);
@@ -569,7 +569,7 @@ static void test_denied(void **state) {
         if (pid == 0) {
                 struct place place = { .pid = ended }, parent = { .pid = getppid() };
                 static const uint64_t none = UINT64_MAX;
-                const struct owner_look look_up = { &none, 1, NULL, 0, false, FOREVER };
+                const struct owner_look look_up = { &none, 1, NULL, 0, false, FOREVER, NULL, NULL, NULL };
                 struct source_report report;
                 struct owner_table *t;
                 unsigned n = 0;
@@ -770,6 +770,335 @@ static void test_strays(void **state) {
         assert_owner(t, inode_of(v4), getpid(), v4);
 }
 
+/* What the kernel would list. */
+struct made_up {
+        struct record_owner records[16];
+        size_t n;
+        int error;
+        unsigned calls;
+};
+
+static int make_up(void *userdata, struct record_owner **ret, size_t *ret_n, char why[static OWNER_WHY_MAX]) {
+        struct made_up *m = userdata;
+
+        m->calls++;
+        if (m->error < 0) {
+                snprintf(why, OWNER_WHY_MAX, "a whim");
+                return m->error;
+        }
+        *ret = calloc(ELEMENTS(m->records), sizeof(**ret));
+        assert_non_null(*ret);
+        memcpy(*ret, m->records, m->n * sizeof(**ret));
+        *ret_n = m->n;
+        return 0;
+}
+
+static void has(struct made_up *m, pid_t pid, int fd, uint64_t inode) {
+        assert_true(m->n < ELEMENTS(m->records));
+        m->records[m->n++] = (struct record_owner) { inode, 1000 + (uint64_t) pid, (uint32_t) pid, (uint32_t) fd };
+}
+
+static void forget_process(struct made_up *m, pid_t pid) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n; i++)
+                if (m->records[i].pid != (uint32_t) pid)
+                        m->records[n++] = m->records[i];
+        m->n = n;
+}
+
+/* Between two looks no time passes; or so much that the next list is due, whatever happens. */
+static bool time_passes;
+
+static void let_time_pass(void) {
+        time_passes = true;
+}
+
+static void look_at(struct owner_table *t, struct shown *s, struct made_up *m, bool strays, uint64_t deadline) {
+        const struct owner_look look = { s->inodes, s->n, NULL, 0, strays, deadline, make_up, m, NULL };
+
+        if (t->list_at > 0)
+                t->list_at = clock_usec(CLOCK_MONOTONIC) - (time_passes ? OWNER_LIST_MOST_USEC : 0);
+        time_passes = false;
+        assert_int_equal(owner_table_look(t, &look, &s->report), 0);
+        assert_int_equal(s->report.result, SOURCE_READ);
+}
+
+static void test_listed(void **state) {
+        _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
+        const pid_t self = getpid(), child = fork_child();
+        const struct owner *o;
+        struct made_up m = {};
+        struct shown s = {};
+        size_t n;
+
+        (void) state;
+        /* There is nothing to find. */
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 0);
+
+        /* A socket that two have, by several descriptors; one that is not shown. Nothing of it is in /proc. */
+        has(&m, child, 9, 101);
+        has(&m, self, 8, 101);
+        has(&m, self, 7, 101);
+        has(&m, self, 6, 102);
+        show(&s, 101);
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 1);
+        assert_int_equal(t->n_read, 0);
+        assert_int_equal(s.report.rows, 3);
+        assert_int_equal(s.report.waiting, 0);
+        assert_string_equal(s.report.text, "");
+        assert_int_equal(owner_table_get(t, 101, &o), 2);
+        assert_true(owns(t, 101, child));
+        assert_int_equal(o[self > child].pid, self);
+        assert_int_equal(o[self > child].fd, 7);
+        assert_int_equal(owner_table_get(t, 102, &o), 0);
+        (void) owner_table_strays(t, &n);
+        assert_int_equal(n, 0);
+        for (size_t i = 0; i < 2; i++) {
+                const struct owner_process *p = owner_table_process(t, i == 0 ? self : child);
+
+                assert_non_null(p);
+                assert_string_equal(p->process.command, "test-owner");
+                assert_int_equal(p->process.uid, getuid());
+        }
+
+        /* What is on the list needs no other one, be it asked for or shown. */
+        look_at(t, &s, &m, true, FOREVER);
+        o = owner_table_strays(t, &n);
+        assert_int_equal(n, 1);
+        assert_int_equal(o->inode, 102);
+        show(&s, 102);
+        look_at(t, &s, &m, true, FOREVER);
+        (void) owner_table_strays(t, &n);
+        assert_int_equal(n, 0);
+        assert_owner(t, 102, self, 6);
+        assert_int_equal(m.calls, 1);
+
+        /* A process that is handed a socket that is known is found in time. */
+        has(&m, child, 5, 102);
+        look_at(t, &s, &m, false, FOREVER);
+        assert_false(owns(t, 102, child));
+        let_time_pass();
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 2);
+        assert_true(owns(t, 102, child));
+
+        /* What is unknown is looked for at once, and not for ever. */
+        show(&s, 103);
+        show(&s, 104);
+        has(&m, child, 4, 103);
+        t->list_cost = 0;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 3);
+        assert_owner(t, 103, child, 4);
+        assert_int_equal(owner_table_get(t, 104, &o), 0);
+        t->list_cost = 0;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 4);
+        t->list_cost = 0;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 4);
+        assert_int_equal(s.report.waiting, 0);
+
+        /* But for as long as it took the last time it waits. */
+        t->list_cost = OWNER_LIST_MOST_USEC;
+        has(&m, child, 3, 105);
+        show(&s, 105);
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 4);
+        assert_int_equal(s.report.waiting, 1);
+        let_time_pass();
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 5);
+        assert_int_equal(s.report.waiting, 0);
+        assert_owner(t, 105, child, 3);
+
+        s.n = 0;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 5);
+        assert_int_equal(s.report.rows, 0);
+        assert_int_equal(owner_table_get(t, 101, &o), 0);
+        end_child(child);
+}
+
+static void test_listed_ends(void **state) {
+        _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
+        const pid_t child = fork_child();
+        const struct owner *o;
+        struct made_up m = {};
+        struct shown s = {};
+
+        (void) state;
+        has(&m, child, 9, 101);
+        has(&m, getpid(), 9, 101);
+        show(&s, 101);
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(owner_table_get(t, 101, &o), 2);
+
+        /* It is noticed when it is read in turn; the next look makes a list. */
+        end_child(child);
+        forget_process(&m, child);
+        look_at(t, &s, &m, false, FOREVER);
+        assert_null(owner_table_process(t, child));
+        t->list_cost = 0;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 2);
+        assert_owner(t, 101, getpid(), 9);
+        t->list_cost = 0;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 2);
+
+        /* It is remembered for a while. */
+        assert_non_null(find_holder(t, child));
+        find_holder(t, child)->needed -= OWNER_LINGER_USEC + 1;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_null(find_holder(t, child));
+
+        /* One that cannot be found is not looked for again and again. */
+        has(&m, child, 9, 101);
+        for (unsigned i = 0; i < 3; i++) {
+                let_time_pass();
+                look_at(t, &s, &m, false, FOREVER);
+                t->list_cost = 0;
+                assert_false(t->list_stale);
+        }
+        assert_true(owns(t, 101, child));
+        assert_null(owner_table_process(t, child));
+
+        /* Another process with the number of one that is known, and another name. */
+        assert_int_equal(prctl(PR_SET_NAME, "renamed"), 0);
+        for (size_t i = 0; i < m.n; i++)
+                m.records[i].start++;
+        let_time_pass();
+        t->turn.pid = INT_MAX;
+        look_at(t, &s, &m, false, 0);
+        assert_string_equal(owner_table_process(t, getpid())->process.command, "renamed");
+        /* The same by another name. */
+        assert_int_equal(prctl(PR_SET_NAME, "test-owner"), 0);
+        look_at(t, &s, &m, false, FOREVER);
+        assert_string_equal(owner_table_process(t, getpid())->process.command, "test-owner");
+        /* /proc knows that it is another one before the list does. */
+        find_holder(t, getpid())->start ^= 1;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_null(owner_table_process(t, getpid()));
+        t->list_cost = 0;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_non_null(owner_table_process(t, getpid()));
+}
+
+static void test_listed_deadline(void **state) {
+        _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
+        pid_t children[4];
+        struct made_up m = {};
+        struct shown s = {};
+
+        (void) state;
+        show(&s, 101);
+        for (size_t i = 0; i < ELEMENTS(children); i++) {
+                children[i] = fork_child();
+                has(&m, children[i], 9, 101);
+        }
+        /* All owners are known at once, and one more at each look is read. */
+        for (unsigned i = 1; i <= ELEMENTS(children); i++) {
+                unsigned known = 0;
+
+                look_at(t, &s, &m, false, 0);
+                assert_int_equal(s.report.waiting, ELEMENTS(children) - i);
+                for (size_t k = 0; k < ELEMENTS(children); k++) {
+                        assert_true(owns(t, 101, children[k]));
+                        known += owner_table_process(t, children[k]) != NULL;
+                }
+                assert_int_equal(known, i);
+        }
+        for (size_t i = 0; i < ELEMENTS(children); i++)
+                end_child(children[i]);
+}
+
+/* As many as are remembered: of the others there is the number alone. */
+static void test_listed_max(void **state) {
+        _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
+        struct made_up m = {};
+        const struct owner *o;
+        struct shown s = {};
+
+        (void) state;
+        show(&s, 101);
+        for (size_t i = 0; i <= OWNER_PROCESSES_MAX; i++)
+                has(&m, getpid() + (pid_t) i, 9, 101);
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(owner_table_get(t, 101, &o), OWNER_PROCESSES_MAX + 1);
+        assert_int_equal(t->n_holders, OWNER_PROCESSES_MAX);
+}
+
+/* Where some processes may not be looked into that comes first. */
+static void assert_text(const struct owner_table *t, const struct shown *s, const char *text) {
+        if (owner_table_denied(t) == 0)
+                assert_string_equal(s->report.text, text);
+}
+
+/* From one way to the other, and back. */
+static void test_list_fails(void **state) {
+        _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
+        _cleanup_close_ int fd = open_socket(), other = open_socket();
+        struct owner_look look_up = { .deadline = FOREVER, .list_why = "no such luck" };
+        const uint64_t inode = inode_of(fd);
+        struct made_up m = { .error = -E2BIG };
+        struct shown s = {};
+
+        (void) state;
+        /* /proc serves at once. */
+        show(&s, inode);
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 1);
+        assert_text(t, &s, "taken from /proc: a whim");
+        assert_true(s.report.rows > 0);
+        assert_owner(t, inode, getpid(), fd);
+        assert_string_equal(owner_table_process(t, getpid())->process.command, "test-owner");
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 1);
+        assert_text(t, &s, "taken from /proc: a whim");
+
+        /* Once more, in vain: what is known stays known. */
+        t->list_retry = 1;
+        look_at(t, &s, &m, false, 0);
+        assert_int_equal(m.calls, 2);
+        assert_owner(t, inode, getpid(), fd);
+
+        m.error = 0;
+        has(&m, getpid(), 1000, inode);
+        t->list_retry = 1;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 3);
+        assert_string_equal(s.report.text, "");
+        assert_owner(t, inode, getpid(), 1000);
+
+        m.error = -ENOMEM;
+        show(&s, inode_of(other));
+        t->list_cost = 0;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_int_equal(m.calls, 4);
+        assert_text(t, &s, "taken from /proc: a whim");
+        assert_owner(t, inode, getpid(), fd);
+        assert_owner(t, inode_of(other), getpid(), other);
+
+        m.error = 0;
+        t->list_retry = 1;
+        look_at(t, &s, &m, false, FOREVER);
+        assert_owner(t, inode, getpid(), 1000);
+
+        /* And it is taken away. */
+        look_up.inodes = s.inodes;
+        look_up.n_inodes = s.n;
+        assert_int_equal(owner_table_look(t, &look_up, &s.report), 0);
+        assert_text(t, &s, "taken from /proc: no such luck");
+        assert_owner(t, inode, getpid(), fd);
+        look_up.list_why = NULL;
+        assert_int_equal(owner_table_look(t, &look_up, &s.report), 0);
+        assert_text(t, &s, "");
+}
+
 /* A tree as /proc has it, of one process. */
 static char root[] = "/tmp/test-owner.XXXXXX";
 
@@ -939,6 +1268,11 @@ int main(void) {
                 cmocka_unit_test(test_no_strays),
                 cmocka_unit_test(test_strays_max),
                 cmocka_unit_test(test_no_descriptors),
+                cmocka_unit_test(test_listed),
+                cmocka_unit_test(test_listed_ends),
+                cmocka_unit_test(test_listed_deadline),
+                cmocka_unit_test(test_listed_max),
+                cmocka_unit_test(test_list_fails),
                 cmocka_unit_test(test_process),
                 cmocka_unit_test(test_proxy),
                 cmocka_unit_test(test_strays),

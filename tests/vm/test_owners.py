@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
+
 import load
 from peers import wait_for_listeners
-from seen import by_port, by_ports, eventually, listed, row_is
+from seen import by_port, by_ports, eventually, listed, row_is, source
 
 MANY = 500
 
@@ -78,6 +80,27 @@ sys.stdin.read()
 """
 
 
+# A child that has nothing is handed a listening socket, and is the only one to have it in the end.
+HANDED = r"""
+import os, socket, sys
+ours, theirs = socket.socketpair()
+child = os.fork()
+if child == 0:
+    data, descriptors, *_ = socket.recv_fds(theirs, 1, 1)
+    theirs.recv(1)
+    os._exit(0)
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)
+s.bind(("127.0.0.1", 7005))
+s.listen()
+print("parent", os.getpid(), child, flush=True)
+sys.stdin.readline()
+socket.send_fds(ours, [b"x"], [s.fileno()])
+sys.stdin.readline()
+s.close()
+sys.stdin.read()
+"""
+
+
 def pids(row):
     return [owner["pid"] for owner in row.get("owners", [])]
 
@@ -90,6 +113,17 @@ def words(process, first):
 
 
 def test_whose_socket_it_is(machine):
+    check_whose_socket_it_is(machine)
+    assert source(machine, "owners").get("reason") is None
+
+
+@pytest.mark.kernel("6.12")
+@pytest.mark.machine(bpf=False)
+def test_whose_socket_it_is_without_bpf(machine):
+    check_whose_socket_it_is(machine)
+
+
+def check_whose_socket_it_is(machine):
     load.install(machine)
     machine.run("systemctl start sctpmond")
     # Who sends to a program that does not read would give up in the end.
@@ -158,6 +192,24 @@ def test_whose_socket_it_is(machine):
     eventually(lambda: listed(machine, "eps"), lambda rows: [pids(row) for row in rows] == [children[1:]])
     machine.run(f"kill -KILL {children[1]}")
     assert eventually(lambda: listed(machine, "eps"), lambda rows: rows == []) == []
+
+
+@pytest.mark.kernel("6.1")
+def test_a_socket_that_is_handed_on(machine):
+    machine.run("modprobe sctp && systemctl start sctpmond")
+    eventually(lambda: source(machine, "bpf_listing"), lambda now: now["result"] == "read")
+    machine.put("/root/handed.py", HANDED)
+    process = machine.spawn("exec python3 /root/handed.py")
+    parent, child = words(process, "parent")
+
+    def owners():
+        return pids(by_port(listed(machine, "eps")).get(7005, {}))
+
+    eventually(owners, lambda now: now == [parent])
+    process.write("\n")
+    eventually(owners, lambda now: now == [parent, child], timeout=15)
+    process.write("\n")
+    eventually(owners, lambda now: now == [child], timeout=15)
 
 
 def test_a_name_that_would_write_on_the_terminal(machine):
