@@ -117,11 +117,16 @@ def test_loaded_again_and_again(machine):
     seen.eventually(lambda: len(seen.listed(machine, "assocs")), lambda n: n == 10)
     counter = Counter(machine, IDLE_PORT, CHURN_PORT)
     assert counter.result()["ups"] == 0
-    on, said = programs.beside(before), words_of_kernel(machine)
+    on, said = programs.loaded(machine), words_of_kernel(machine)
 
     machine.put("/run/switch.py", SWITCH)
-    # What lists associations stays, once it is loaded.
-    off = programs.beside(before, programs.LISTING)
+    # What makes lists stays, once it is loaded; what watches does not.
+    machine.put("/etc/sctpmond.conf.d/30-bpf.conf", "[Monitor]\nBpf=no\n")
+    machine.run("systemctl reload sctpmond")
+    seen.eventually(lambda: programs.loaded(machine), lambda now: now["probes"] == before["probes"])
+    machine.run("sleep 2")
+    off = programs.loaded(machine)
+    assert before["programs"] < off["programs"] < on["programs"]
     arguments = " ".join(shlex.quote(json.dumps(one)) for one in (LOADS, on, off))
     switch = machine.spawn(f"exec python3 /run/switch.py {arguments}")
     churn = machine.spawn(CHURN.format(pid=switch.pid, port=CHURN_PORT))
@@ -186,12 +191,13 @@ def wait_until_told(machine, path, connections):
 @pytest.mark.kernel("6.12")
 def test_two_daemons(machine):
     before = start(machine)
+    one = programs.loaded(machine)
+    assert one["probes"] > before["probes"] == 0
     machine.run("mkdir /run/by-hand")
     other = machine.spawn(f"exec sctpmond --socket={OTHER_SOCKET} --state=/run/by-hand")
     machine.wait_until(f"test -S {OTHER_SOCKET}")
     wait_for_events(machine, OTHER_SOCKET)
-    one = programs.beside(before)
-    assert programs.loaded(machine) == programs.beside(one)
+    assert programs.loaded(machine) == programs.twice(before, one)
 
     first, second = (follow(machine, *where) for where in ((SOCKET, "/run/first"), (OTHER_SOCKET, "/run/second")))
     machine.run(f"sctpload -p {CHURN_PORT} churn 20 5", timeout=120)
@@ -220,7 +226,7 @@ def test_the_module_comes_later(machine):
     machine.run("modprobe sctp")
     wait_for_events(machine)
     assert seen.source(machine, "bpf_listing")["result"] == "read"
-    assert programs.loaded(machine)["probes"] == programs.beside(nothing)["probes"]
+    assert programs.loaded(machine)["probes"] > nothing["probes"] == 0
 
     follow(machine, SOCKET, "/run/told")
     machine.run(f"sctpload -p {CHURN_PORT} churn 5 4", timeout=60)
