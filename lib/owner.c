@@ -128,10 +128,10 @@ struct owner_table {
 
         bool listed;                    /* what is known is from `list`: of the above holders, owners, strays, unknown
                                          * and turn count alone */
+        bool list_stale;                /* an owner has ended */
         struct owner *list;             /* by inode, pid */
         size_t n_list;
         uint64_t list_at, list_cost;    /* monotonic: when it was made; how much time it took */
-        bool list_stale;                /* an owner has ended */
         uint64_t list_retry;            /* monotonic: when it may be tried again, after a failure: */
         char list_why[OWNER_WHY_MAX];
 
