@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lists the descriptors of all processes that lead to SCTP sockets: the kernel's iterator goes through its tables of open
- * files, which takes a fraction of what reading the links in /proc/PID/fd takes. It calls once for each descriptor, and
- * again for one whose record found no room; what is written comes out of read(). */
+/* Lists the descriptors of all processes that lead to SCTP sockets: the kernel's iterator goes through its tables of
+ * open files, which takes a fraction of what reading the links in /proc/PID/fd takes. It calls once for each
+ * descriptor, and again for one whose record found no room; what is written comes out of read(). */
 #include "kernel.h"
 
 #include <bpf/bpf_helpers.h>
@@ -11,8 +11,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* A file of sockfs that has a socket: one of O_PATH has none, and neither has the place of a unix socket elsewhere. A raw
- * socket may have the number of any protocol. */
+/* A file of sockfs that has a socket: one of O_PATH has none. A raw socket may have the number of any protocol. */
 static __always_inline bool is_sctp(const struct file *file, const struct inode *inode) {
         const struct socket *socket = file->private_data;
         const struct sock *sock;

@@ -81,7 +81,8 @@ struct bpf_owners *bpf_owners_close(struct bpf_owners *o) {
         return NULL;
 }
 
-int bpf_owners_run(struct bpf_owners *o, struct record_owner **ret, size_t *ret_n, char why[static BPF_OWNERS_WHY_MAX]) {
+int bpf_owners_run(struct bpf_owners *o, struct record_owner **ret, size_t *ret_n,
+                   char why[static BPF_OWNERS_WHY_MAX]) {
         const size_t most = BPF_OWNERS_MAX * sizeof(struct record_owner);
         _cleanup_free_ char *bytes = NULL;
         size_t length = 0, allocated = 0;
@@ -133,7 +134,8 @@ struct bpf_owners *bpf_owners_close(struct bpf_owners *o) {
         return NULL;
 }
 
-int bpf_owners_run(struct bpf_owners *o, struct record_owner **ret, size_t *ret_n, char why[static BPF_OWNERS_WHY_MAX]) {
+int bpf_owners_run(struct bpf_owners *o, struct record_owner **ret, size_t *ret_n,
+                   char why[static BPF_OWNERS_WHY_MAX]) {
         (void) o;
         (void) ret;
         (void) ret_n;

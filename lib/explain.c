@@ -803,9 +803,9 @@ const struct explanation explanations[] = {
           "a fraction of a millisecond. Needs CAP_SYS_PTRACE and Linux 5.6; SocketOptions=no in sctpmond.conf(5) "
           "switches it off." },
         { "owners", "source name", NULL, NULL, "BPF, /proc/PID/fd", NULL,
-          "Which processes have which socket open. The kernel lists them where it has BTF, which needs CAP_SYS_ADMIN and "
-          "the host's pid namespace; Bpf=no in sctpmond.conf(5) switches that off. Else the descriptors of each process "
-          "are read in /proc, of which other users' need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH." },
+          "Which processes have which socket open. The kernel lists them where it has BTF, which needs CAP_SYS_ADMIN "
+          "and the host's pid namespace; Bpf=no in sctpmond.conf(5) switches that off. Else the descriptors of each "
+          "process are read in /proc, of which other users' need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH." },
         { "conntrack", "source name", NULL, NULL, "netlink", NULL,
           "The host's connection tracking: where a peer connected to before NAT led it into a container. Needs "
           "CAP_NET_ADMIN." },

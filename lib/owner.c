@@ -128,10 +128,10 @@ struct owner_table {
 
         bool listed;                    /* what is known is from `list`: of the above holders, owners, strays, unknown
                                          * and turn count alone */
+        bool list_stale;                /* an owner has ended */
         struct owner *list;             /* by inode, pid */
         size_t n_list;
         uint64_t list_at, list_cost;    /* monotonic: when it was made; how much time it took */
-        bool list_stale;                /* an owner has ended */
         uint64_t list_retry;            /* monotonic: when it may be tried again, after a failure: */
         char list_why[OWNER_WHY_MAX];
 
@@ -1058,7 +1058,7 @@ static int take_list(struct owner_table *t, uint64_t now) {
 }
 
 /* What /proc says of it. -ESRCH: it has ended. */
-static int read_listed(struct owner_table *t, struct holder *h) {
+static int read_listed(struct owner_table *t, struct holder *h, uint64_t now) {
         uint64_t start;
         char path[32];
         bool bare;
@@ -1072,9 +1072,9 @@ static int read_listed(struct owner_table *t, struct holder *h) {
                 h->start = start;
                 r = read_about(h);
         }
-        /* As often as one ends, but not for one that is hidden (hidepid=). */
+        /* Once only: it may be hidden, too (hidepid=). */
         if (r == -ESRCH) {
-                t->list_stale |= h->known;
+                t->list_stale |= h->known && h->needed == now;
                 h->known = false;
         }
         return r;
@@ -1096,7 +1096,7 @@ static int read_all_listed(struct owner_table *t, uint64_t now, uint32_t *ret_wa
                         ++*ret_waiting;
                         continue;
                 }
-                r = read_listed(t, h);
+                r = read_listed(t, h, now);
                 if (r == -ENOMEM)
                         return r;
                 some |= r >= 0;
@@ -1108,7 +1108,7 @@ static int read_all_listed(struct owner_table *t, uint64_t now, uint32_t *ret_wa
                 struct holder *h = t->holders[i < t->n_holders ? i : 0];
 
                 t->turn.pid = h->pid + 1;
-                if (h->known && read_listed(t, h) == -ENOMEM)
+                if (h->known && read_listed(t, h, now) == -ENOMEM)
                         return -ENOMEM;
         }
 

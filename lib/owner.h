@@ -41,8 +41,8 @@ struct owner_look {
         size_t n_new_pids;
         bool strays;                    /* there are SCTP sockets that no table shows: find those, too */
         uint64_t deadline;              /* monotonic: stop then, and go on from there next time */
-        /* Lists all descriptors that lead to SCTP sockets (bpf_owners_run()), or says why not: then /proc is read. NULL:
-         * *list_why says why not, if it is not NULL. */
+        /* Lists all descriptors that lead to SCTP sockets (bpf_owners_run()), or says why not: then /proc is read.
+         * NULL: *list_why says why not, if it is not NULL. */
         int (*list)(void *userdata, struct record_owner **ret, size_t *ret_n, char why[static OWNER_WHY_MAX]);
         void *list_userdata;
         const char *list_why;
