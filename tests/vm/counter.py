@@ -5,8 +5,8 @@ import shlex
 
 import journal
 
-# Ups and downs by port, and sums of what was not observed. Told a number by `logger --tag=soak`, it writes down what there
-# was until then.
+# Ups and downs by port, and sums of what was not observed. Told a number by `logger --tag=soak`, it writes down what
+# there was until then.
 COUNT = """
 import json, os, subprocess, sys
 names, since, idle_port, churn_port = json.loads(sys.argv[1])
