@@ -57,7 +57,7 @@ int source_connect(const struct options *o, struct varlink_client **ret);
 
 struct source_reply {
         struct varlink_reply reply;
-        const char *text;               /* see varlink_client_receive_text(): until the next reply; NULL: it is in `reply` */
+        const char *text;               /* see varlink_client_receive_text(); NULL: it is in `reply` */
         size_t length;
 };
 void source_reply_done(struct source_reply *reply);

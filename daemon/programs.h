@@ -26,8 +26,8 @@ struct programs {
 };
 
 /* Begins to load those that are not, once there is SCTP; what cannot be loaded is tried again every minute: the module
- * may have come, or a right. Without `wanted` nothing is begun, and no more is told of what happens; when they are wanted
- * again they are loaded at once. */
+ * may have come, or a right. Without `wanted` nothing is begun, and no more is told of what happens; when they are
+ * wanted again they are loaded at once. */
 void programs_load(struct programs *p, bool wanted);
 
 /* Readable when what was begun is to be taken over; -1: nothing is being loaded. */
