@@ -307,7 +307,7 @@ for line in replies():
 
 # `./quickstart soak` asks for a hundred thousand associations, of which each connection makes two. An emulated machine
 # has the time for so many a second.
-CONNECTIONS = int(os.environ.get("SCTPMON_SOAK_CONNECTIONS", 1000))
+CONNECTIONS = int(os.environ.get("SCTPMON_SOAK_CONNECTIONS", 500))
 RATE = int(os.environ.get("SCTPMON_SOAK_RATE", 25))
 
 

@@ -126,7 +126,7 @@ def test_settings_are_reloaded(machine):
         configure(machine, *lines)
         machine.run("systemctl reload sctpmond")
         machine.wait_until(
-            f"journalctl --unit=sctpmond --output=cat | grep --fixed-strings --after-context=1 '{OVERRIDE}:{number}:'"
+            f"journalctl --unit=sctpmond --output=cat | grep --fixed-strings --after-context=4 '{OVERRIDE}:{number}:'"
             f" | tr '\n' ' ' | grep -q '{word}.*settings in force are kept'"
         )
         assert journal.status(machine)["intervalMs"] == 250
