@@ -43,7 +43,8 @@
 #define OWNER_LINGER_USEC (60 * USEC_PER_SEC)
 #define OWNER_STRAYS_EVERY_USEC (10 * USEC_PER_SEC)
 /* How long after a list the next one is made, as a multiple of the time that it took: where something is unknown, and
- * where nothing is. Then it may be that a process has been handed a socket that is known. */
+ * where nothing is, so that it takes 9 % and 2 % of a CPU at the most. Without anything unknown a process may still
+ * have been handed a socket. 5,000 processes of 10 descriptors take 65 ms in an emulated guest. */
 #define OWNER_LIST_UNKNOWN 10u
 #define OWNER_LIST_KNOWN 50u
 #define OWNER_LIST_LEAST_USEC USEC_PER_SEC
@@ -128,10 +129,10 @@ struct owner_table {
 
         bool listed;                    /* what is known is from `list`: of the above holders, owners, strays, unknown
                                          * and turn count alone */
+        bool list_stale;                /* an owner has ended */
         struct owner *list;             /* by inode, pid */
         size_t n_list;
         uint64_t list_at, list_cost;    /* monotonic: when it was made; how much time it took */
-        bool list_stale;                /* an owner has ended */
         uint64_t list_retry;            /* monotonic: when it may be tried again, after a failure: */
         char list_why[OWNER_WHY_MAX];
 
