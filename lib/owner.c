@@ -43,7 +43,8 @@
 #define OWNER_LINGER_USEC (60 * USEC_PER_SEC)
 #define OWNER_STRAYS_EVERY_USEC (10 * USEC_PER_SEC)
 /* How long after a list the next one is made, as a multiple of the time that it took: where something is unknown, and
- * where nothing is. Then it may be that a process has been handed a socket that is known. */
+ * where nothing is, so that it takes 9 % and 2 % of a CPU at the most. Without anything unknown a process may still
+ * have been handed a socket. 5,000 processes of 10 descriptors take 65 ms in an emulated guest. */
 #define OWNER_LIST_UNKNOWN 10u
 #define OWNER_LIST_KNOWN 50u
 #define OWNER_LIST_LEAST_USEC USEC_PER_SEC
