@@ -74,7 +74,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
                  struct told *told, change_handler handler, void *userdata);
 
 /* Tells each happening of the news as a change, and notes it in `told` and, if there is one, in `tally`. With `look`
- * (else NULL), which was compared with the one before as if there were no news, those alone that go on from what it shows.
- * Those for which there is no room are left to the next look: *ret_left, where that is so. Returns as above. */
+ * (else NULL), which was compared with the one before as if there were no news, those alone that go on from what it
+ * shows. Those for which there is no room are left to the next look: *ret_left, where that is so. Returns as above. */
 int changes_tell(struct snapshot *news, const struct snapshot *look, struct told *told, struct tally *tally,
                  bool *ret_left, change_handler handler, void *userdata);

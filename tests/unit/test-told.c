@@ -441,7 +441,9 @@ static void test_restart(void **state) {
 /* The kernel began to tell before the look: what that shows of it is not told twice, and what goes on from there is
  * told. */
 static void test_since_a_look(void **state) {
-        const struct step waits = { 3, CHANGE_ASSOCIATION_STATE, ASSOCIATION_CLOSED, ASSOCIATION_COOKIE_WAIT, 0, 70, 0, 0 };
+        const struct step waits = {
+                3, CHANGE_ASSOCIATION_STATE, ASSOCIATION_CLOSED, ASSOCIATION_COOKIE_WAIT, 0, 70, 0, 0,
+        };
         const struct step comes_up = {
                 3, CHANGE_ASSOCIATION_UP, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_ESTABLISHED, 7, 70, 0, 0,
         };
