@@ -790,15 +790,33 @@ static void tell_tally(struct tally *tally, const struct change *c) {
                 (void) tally_tell_down(tally, netns, established, c->cause);
 }
 
-int changes_tell(struct snapshot *news, uint64_t since, struct told *told, struct tally *tally, bool *ret_left,
-                 change_handler handler, void *userdata) {
+/* Whether the look has it: what is not in it any more has ended before, whatever else is told of it, unless it began
+ * after. */
+static bool is_in_look(const struct told_rows *rows, const struct told *told, const struct change *c) {
+        const struct association *row;
+
+        /* What it did before was not. */
+        if (!rows->look || told_find(told, c->association))
+                return false;
+        row = told_rows_find(rows, c->association);
+        if (c->type != CHANGE_ASSOCIATION_UP && c->type != CHANGE_ASSOCIATION_STATE)
+                return !row;
+        return row ? row->state >= c->new_state : c->old_state != ASSOCIATION_CLOSED;
+}
+
+int changes_tell(struct snapshot *news, const struct snapshot *look, struct told *told, struct tally *tally,
+                 bool *ret_left, change_handler handler, void *userdata) {
+        _cleanup_(told_rows_done) struct told_rows rows = {};
+        uint64_t since = look ? snapshot_head(look)->started_monotonic : 0;
         int r = 0;
 
         *ret_left = false;
+        if (look)
+                r = told_rows_init(&rows, look);
         for (uint32_t i = 0; r >= 0 && i < snapshot_head(news)->n_happenings; i++) {
                 struct change change = change_of_happening(news, i);
 
-                if (snapshot_happenings(news)[i].at_monotonic < since)
+                if (snapshot_happenings(news)[i].at_monotonic < since || is_in_look(&rows, told, &change))
                         continue;
                 if (change.type == CHANGE_STEP) {
                         r = handler(&change, userdata);

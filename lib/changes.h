@@ -77,8 +77,8 @@ typedef int (*change_handler)(const struct change *change, void *userdata);
 int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
                  struct told *told, change_handler handler, void *userdata);
 
-/* Tells each happening of the news from then (monotonic) on as a change, and notes it in `told` and, if there is one, in
- * `tally`: all but steps. Those for which there is no room are left to the next look: *ret_left, where that is so. Returns
- * as above. */
-int changes_tell(struct snapshot *news, uint64_t since, struct told *told, struct tally *tally, bool *ret_left,
-                 change_handler handler, void *userdata);
+/* Tells each happening of the news as a change, and notes it in `told` and, if there is one, in `tally`: all but steps. With `look`
+ * (else NULL), which was compared with the one before as if there were no news, those alone that go on from what it
+ * shows. Those for which there is no room are left to the next look: *ret_left, where that is so. Returns as above. */
+int changes_tell(struct snapshot *news, const struct snapshot *look, struct told *told, struct tally *tally,
+                 bool *ret_left, change_handler handler, void *userdata);

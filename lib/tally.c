@@ -366,7 +366,7 @@ static void settle(struct count *c) {
 }
 
 static void find_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed) {
-        uint64_t ended = c->aborts + c->shutdowns, begun_then, ended_then, rest;
+        uint64_t ended = c->aborts + c->shutdowns, begun_then, ended_then, begun, rest;
 
         /* Where all that was counted since has been told, what is left was before. */
         begun_then = c->told_looks == TALLY_LOOKS ? c->begun : c->looks[0].begun;
@@ -376,7 +376,9 @@ static void find_unobserved(struct count *c, uint64_t *ret_established, uint64_t
         c->begun_told += *ret_established;
         c->ended_told += *ret_established;
 
-        rest = c->ended_told + c->unseen + (c->begun - MIN(c->begun, c->begun_told));
+        /* Of those told by news some may not have been counted yet, in the place of others that have. */
+        begun = c->begun + c->heard_ups;
+        rest = c->ended_told + c->unseen + (begun - MIN(begun, c->begun_told));
         if (ended_then > rest)
                 *ret_failed = ended_then - rest;
         c->ended_told += *ret_failed;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "changes.h"
-#include "index.h"
 #include "told.h"
 
 struct told {
@@ -152,6 +151,45 @@ static int make_index(struct told *t) {
         for (size_t i = 0; i < t->n; i++)
                 place(t, i);
         return 0;
+}
+
+int told_rows_init(struct told_rows *rows, const struct snapshot *look) {
+        const struct association *a = snapshot_associations(look);
+        uint32_t n = snapshot_head(look)->n_associations;
+        int r;
+
+        rows->look = look;
+        r = index_init(&rows->index, 2 * (size_t) n);
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < n; i++) {
+                if (a[i].id != 0)
+                        index_add(&rows->index, hash_id(a + i), i);
+                if (has_tag(a + i))
+                        index_add(&rows->index, hash_tag(a + i), i);
+        }
+        return 0;
+}
+
+void told_rows_done(struct told_rows *rows) {
+        index_done(&rows->index);
+}
+
+const struct association *told_rows_find(const struct told_rows *rows, const struct association *a) {
+        const struct association *all = snapshot_associations(rows->look);
+        size_t cursor = 0;
+        uint32_t i;
+
+        if (a->id != 0)
+                while (index_next(&rows->index, hash_id(a), &cursor, &i))
+                        if (same_id(a, all + i))
+                                return all + i;
+        cursor = 0;
+        if (has_tag(a))
+                while (index_next(&rows->index, hash_tag(a), &cursor, &i))
+                        if (same_tag(a, all + i))
+                                return all + i;
+        return NULL;
 }
 
 static bool ends(const struct happening *h) {

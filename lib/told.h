@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "index.h"
 #include "macro.h"
 #include "snapshot.h"
 
@@ -50,6 +51,15 @@ const struct told_entry *told_at(const struct told *t, size_t i);
 
 /* The next told_forget() leaves it. `missed`: it should have been shown. */
 void told_keep(struct told *t, size_t i, bool missed);
+
+/* The rows of a look, by what news call associations. Zero-initialised; -ENOMEM. */
+struct told_rows {
+        const struct snapshot *look;
+        struct index index;
+};
+int told_rows_init(struct told_rows *rows, const struct snapshot *look);
+void told_rows_done(struct told_rows *rows);
+const struct association *told_rows_find(const struct told_rows *rows, const struct association *a);
 
 /* Forgets those to which nothing has happened at this time (monotonic) or later, and that are not to be kept. -ENOMEM:
  * none. */

@@ -269,7 +269,7 @@ static void tell_events(struct kernel *k, struct told *told, struct tally *tally
         k->n_events = 0;
         assert_int_equal(builder_finish(&b, &s), 0);
         builder_done(&b);
-        assert_int_equal(changes_tell(s, 0, told, tally, &left, tell, sum), 0);
+        assert_int_equal(changes_tell(s, NULL, told, tally, &left, tell, sum), 0);
         assert_false(left);
         snapshot_unref(s);
 }
@@ -327,6 +327,7 @@ static void test_news(void **state) {
                         snapshot_unref(before);
                         before = s;
                         assert_true(sum.up + sum.established <= k.begun);
+                        assert_true(sum.failed <= k.failed);
                 }
                 if (k.lost == 0) {
                         assert_int_equal(sum.up, k.begun);

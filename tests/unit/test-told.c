@@ -170,14 +170,19 @@ static int teardown(void **state) {
         return 0;
 }
 
-static void expect_news(struct told *t, struct snapshot *s, const char *expected) {
+static void expect_more(struct told *t, struct snapshot *s, struct snapshot *look, const char *expected) {
         struct said said = {};
         bool left;
 
-        assert_int_equal(changes_tell(s, 0, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, look, t, NULL, &left, say, &said), 0);
         assert_false(left);
         assert_string_equal(said.text, expected);
         snapshot_unref(s);
+        snapshot_unref(look);
+}
+
+static void expect_news(struct told *t, struct snapshot *s, const char *expected) {
+        expect_more(t, s, NULL, expected);
 }
 
 /* Takes over both. */
@@ -433,6 +438,39 @@ static void test_restart(void **state) {
                      "association_restart 7 established>established\n");
 }
 
+/* The kernel began to tell before the look: what that shows of it is not told twice, and what goes on from there is
+ * told. */
+static void test_since_a_look(void **state) {
+        const struct step waits = {
+                3, CHANGE_ASSOCIATION_STATE, ASSOCIATION_CLOSED, ASSOCIATION_COOKIE_WAIT, 0, 70, 0, 0,
+        };
+        const struct step comes_up = {
+                3, CHANGE_ASSOCIATION_UP, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_ESTABLISHED, 7, 70, 0, 0,
+        };
+        struct told *t = *state;
+
+        /* Before the look, and while it was made. */
+        expect_more(t, NEWS(UP(1, 7, 70), DOWN(1, 7, 70)), NOTHING(2), "");
+        expect_more(t, NEWS(waits, comes_up), LOOK(2, ESTABLISHED(7, 70)), "");
+        assert_int_equal(told_count(t), 0);
+        expect_more(t, NEWS(waits, comes_up), LOOK(2, { 0, 70, ASSOCIATION_COOKIE_WAIT, -1 }),
+                    "association_up 7 cookie_wait>established exact with trigger\n");
+        expect_looks(t, LOOK(2, { 0, 70, ASSOCIATION_COOKIE_WAIT, -1 }), LOOK(5, ESTABLISHED(7, 70)), "");
+        assert_int_equal(told_count(t), 0);
+
+        /* It was gone when the look came to it, and was there. */
+        expect_more(t, NEWS(DOWN(3, 7, 70)), NOTHING(2), "");
+        expect_more(t, NEWS(DOWN(3, 7, 70)), LOOK(2, ESTABLISHED(7, 70)),
+                    "association_down 7 established>closed exact with trigger\n");
+        expect_looks(t, LOOK(2, ESTABLISHED(7, 70)), NOTHING(4), "");
+
+        /* It came and went after that. */
+        expect_more(t, NEWS(UP(5, 8, 80), DOWN(6, 8, 80)), NOTHING(5),
+                    "association_up 8 closed>established exact with trigger\n"
+                    "association_down 8 established>closed exact with trigger\n");
+        expect_looks(t, NOTHING(5), NOTHING(7), "");
+}
+
 /* Beyond the maximum looks alone tell, and nothing twice. */
 static void test_maximum(void **state) {
         struct told *t = *state;
@@ -445,14 +483,14 @@ static void test_maximum(void **state) {
         for (uint32_t i = 0; i <= TOLD_MAX; i++)
                 steps[i] = (struct step) UP(2, i + 1, i + 1);
         s = news(steps, TOLD_MAX);
-        assert_int_equal(changes_tell(s, 0, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, NULL, t, NULL, &left, say, &said), 0);
         assert_false(left);
         assert_int_equal(told_count(t), TOLD_MAX);
         snapshot_unref(s);
 
         said = (struct said) {};
         s = news(steps + TOLD_MAX, 1);
-        assert_int_equal(changes_tell(s, 0, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, NULL, t, NULL, &left, say, &said), 0);
         assert_true(left);
         assert_string_equal(said.text, "");
         snapshot_unref(s);
@@ -594,6 +632,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_successors, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_looks_without_tags, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_since_a_look, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_maximum, setup, teardown),
                 cmocka_unit_test(test_counters),
                 cmocka_unit_test(test_unsound),
