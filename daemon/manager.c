@@ -182,6 +182,7 @@ static int ask(struct manager *m) {
         if (full) {
                 m->full_asked = now;
                 m->hurried = false;
+                m->other_endpoints = false;
         }
         m->history_at_ask = history_end(m->history);
         (void) sd_event_source_set_enabled(m->scan_timer, SD_EVENT_OFF);
@@ -214,7 +215,7 @@ static int on_stuck_timer(sd_event_source *source, uint64_t usec, void *userdata
 /* While the kernel tells what happens, and nothing does, a look is for figures and samples alone. */
 static bool is_calm(const struct manager *m) {
         return m->current && snapshot_head(m->current)->events_on && told_count(m->told) == 0 && !m->hurried &&
-               !monitor_wants_updates(&m->monitors);
+               !m->other_endpoints && !monitor_wants_updates(&m->monitors);
 }
 
 static uint64_t calm_interval(const struct manager *m) {
@@ -225,8 +226,18 @@ static uint64_t calm_interval(const struct manager *m) {
 /* The next scan of our own accord: no more than CpuShare of one CPU goes into them. What callers ask for besides does
  * not count. */
 static void set_scan_timer(struct manager *m) {
-        m->effective_interval = MAX(is_calm(m) ? calm_interval(m) : m->config.interval_usec, m->needed_usec);
+        bool calm = is_calm(m);
+
+        if (calm)
+                m->stirred = 0;
+        else if (m->stirred == 0)
+                m->stirred = clock_usec(CLOCK_MONOTONIC);
+        m->effective_interval = MAX(calm ? calm_interval(m) : m->config.interval_usec, m->needed_usec);
         m->full_due = m->full_asked + (m->hurried ? m->needed_usec : m->effective_interval);
+        /* What begins to happen is given the time to: a look in its midst would see things before they are told. */
+        if (!calm && !m->hurried)
+                m->full_due = MAX(m->full_due, MIN(m->stirred + m->config.interval_usec,
+                                                   m->full_asked + MAX(calm_interval(m), m->needed_usec)));
         if (m->asked != 0)
                 return;
         (void) sd_event_source_set_time(m->scan_timer, MAX(m->full_due, clock_usec(CLOCK_MONOTONIC)));
@@ -482,14 +493,15 @@ void manager_follow(struct manager *m) {
         (void) scanner_ask(m->scanner_fd, &q);
 }
 
-/* News, or that some were lost. */
-static void on_news(struct manager *m, struct snapshot *news) {
+/* News, or what a look is to tell: that some were lost, or that there are other endpoints. */
+static void on_news(struct manager *m, struct snapshot *news, int error) {
         int r = 0;
 
         if (news)
                 r = manager_tell_news(m, news);
         else {
-                m->hurried = true;
+                m->hurried |= error == -EOVERFLOW;
+                m->other_endpoints |= error == -ESTALE;
                 set_scan_timer(m);
         }
         if (r < 0)
@@ -538,7 +550,7 @@ static int on_scanner(sd_event_source *source, int fd, uint32_t events, void *us
         if (r == -EAGAIN || r == -EINTR)
                 return 0;
         if (r >= 0 && serial == 0 && (s ? snapshot_head(s)->news : error == -EOVERFLOW || error == -ESTALE)) {
-                on_news(m, s);
+                on_news(m, s, error);
                 snapshot_unref(s);
                 return 0;
         }

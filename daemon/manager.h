@@ -50,6 +50,8 @@ struct manager {
         bool hurried;                           /* something was lost: a scan as soon as CpuShare allows it */
         struct snapshot *early[MANAGER_EARLY_MAX];      /* news that came before there was a look to go on from */
         unsigned n_early;
+        bool other_endpoints;                   /* the kernel has said so since the last full scan was asked for */
+        uint64_t stirred;                       /* monotonic: when it ceased to be calm; 0: it is */
         bool tracing;                           /* somebody wants to hear of every step */
         bool told_any;                          /* news have told what no checkpoint may know of */
         uint64_t full_cpu_usec, cheap_cpu_usec; /* of the last full one; the part of the last one that was not dear */
