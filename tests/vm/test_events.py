@@ -393,6 +393,7 @@ def traced(output):
     return steps
 
 
+@pytest.mark.kernel("6.12")
 def test_trace(stage):
     """Each chunk, timer and request, for those who ask."""
     stage.put("/root/scenes.py", SCENES)

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 import journal
 import peers
 
@@ -61,6 +63,7 @@ def assert_up_and_down(entries):
     assert down["SCTP_OLD_STATE"] not in ("cookie_wait", "cookie_echoed")
 
 
+@pytest.mark.kernel("6.1")
 def test_beginnings_and_ends_are_told_once(machine):
     two_namespaces(machine)
     machine.run("systemctl start sctpmond")
@@ -107,6 +110,7 @@ def test_beginnings_and_ends_are_told_once(machine):
         peer.end()
 
 
+@pytest.mark.kernel("6.12")
 def test_what_is_there_at_the_start_is_no_news_but_its_end_is(machine):
     two_namespaces(machine)
     there = server_there(machine, 5001)

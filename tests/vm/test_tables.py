@@ -84,6 +84,7 @@ def say_why_they_read_themselves(seen):
     return "reading this host without it" in seen.stderr
 
 
+@pytest.mark.kernel("6.1")
 def test_listening_endpoints(machine):
     netns = start_daemon(machine)
     for port, program in enumerate(PROGRAMS, 5000):

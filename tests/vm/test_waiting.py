@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 import journal
 
 PEER = "192.0.2.9"
@@ -77,6 +79,7 @@ def test_same_ports_from_two_addresses(machine):
     assert ends[0]["SCTP_CERTAINTY"] in ("high", "exact")
 
 
+@pytest.mark.kernel("6.1")
 def test_tags_behind_many_that_wait(machine):
     start(machine, [f"{LOCAL[0]}:{10000 + i}" for i in range(MANY)])
     machine.put("/root/established.py", ESTABLISHED)

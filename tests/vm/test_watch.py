@@ -75,6 +75,7 @@ def both_ends(port, mark, state, totals):
     return hold
 
 
+@pytest.mark.kernel("6.12")
 def test_the_live_view(machine):
     start_with_an_association(machine)
     shell = Shell(machine)
