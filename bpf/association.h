@@ -72,19 +72,26 @@ static __always_inline void read_path(const struct sctp_transport *transport, st
         ret->heartbeats = transport->param_flags & SPP_HB_ENABLE;
 }
 
-/* Of the socket that it has now; `sock` is a copy of it. */
-static __always_inline void read_socket(const struct sock *original, const struct sock *sock,
-                                        const struct sctp_association *asoc, struct record_association *ret) {
+/* `sock` is a copy of the original. */
+static __always_inline void read_owner(const struct sock *original, const struct sock *sock,
+                                       struct record_socket *ret) {
         struct socket_alloc *alloc = (void *) sock->sk_socket;
-        struct sctp_endpoint *ep = asoc->ep;
 
-        ret->socket_state = sock->__sk_common.skc_state;
+        ret->state = sock->__sk_common.skc_state;
         ret->style = BPF_CORE_READ((const struct sctp_sock *) original, type);
         ret->netns = BPF_CORE_READ(sock->__sk_common.skc_net.net, ns.inum);
         if (alloc) {
                 ret->inode = BPF_CORE_READ(alloc, vfs_inode.i_ino);
                 ret->uid = BPF_CORE_READ(alloc, vfs_inode.i_uid.val);
         }
+}
+
+/* Of the socket that it has now; `sock` is a copy of it. */
+static __always_inline void read_socket(const struct sock *original, const struct sock *sock,
+                                        const struct sctp_association *asoc, struct record_association *ret) {
+        struct sctp_endpoint *ep = asoc->ep;
+
+        read_owner(original, sock, &ret->socket);
         ret->write_queue = sock->sk_wmem_queued;
         ret->send_buffer = sock->sk_sndbuf;
         ret->receive_buffer = sock->sk_rcvbuf;

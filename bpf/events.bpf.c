@@ -320,7 +320,7 @@ static __always_inline void tell_chunk(const struct frame *frame, __u64 stack) {
         r->event = EVENT_STEP;
         read_trigger(frame, stack, &r->trigger);
         read_address(&source, &r->path);
-        r->association.netns = BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum);
+        r->association.socket.netns = BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum);
         r->association.local_port = __builtin_bswap16(destination.port);
         r->association.peer_port = __builtin_bswap16(source.port);
         r->n_local = 1;

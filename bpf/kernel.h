@@ -76,6 +76,10 @@ struct hlist_node {
         struct hlist_node *next, **pprev;
 };
 
+struct hlist_head {
+        struct hlist_node *first;
+};
+
 struct timer_list {
         struct hlist_node entry;
         unsigned long expires;
@@ -272,8 +276,16 @@ struct sctp_ep_common {
         struct sctp_bind_addr bind_addr;
 };
 
+/* Where its place in the table of endpoints was until Linux 6.2. */
+struct sctp_ep_common___linked {
+        struct hlist_node node;
+        int hashent;
+};
+
 struct sctp_endpoint {
         struct sctp_ep_common base;
+        struct hlist_node node;
+        int hashent;
         __u32 sndbuf_policy, rcvbuf_policy;
 };
 
@@ -350,8 +362,14 @@ struct sctp_association {
         struct sctp_priv_assoc_stats stats;
 };
 
+struct sctp_hashbucket {
+        struct hlist_head chain;
+};
+
 struct sctp_globals {
+        struct sctp_hashbucket *ep_hashtable;
         struct rhltable transport_hashtable;
+        int ep_hashsize;
 };
 
 #pragma clang attribute pop

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Lists all associations of all network namespaces with their addresses and paths: a walk through the kernel's table of
- * transports, which has each of them whatever its state, and where nothing is quadratic.
+ * transports, which has each of them whatever its state, and where nothing is quadratic. And all endpoints that listen:
+ * a walk through the table that these are in.
  *
  * One call goes through some buckets and leaves word where the next one goes on. It holds rcu_read_lock(), so that what
  * it meets is not freed under it; between calls nothing is held. A row that is cut off is listed again in the next
@@ -15,7 +16,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Steps of one call: a bucket, an association, an address or a path each. */
+/* Steps of one call: a bucket, an endpoint, an association, an address or a path each. */
 #define STEPS 8192
 /* After so many records a call ends with the bucket. */
 #define RECORDS 2048
@@ -37,12 +38,12 @@ struct {
 
 enum phase {
         PHASE_BUCKET,                   /* to the next one */
-        PHASE_CHAIN,                    /* the next transport of the bucket */
-        PHASE_LOCAL,                    /* the next local address of the association */
-        PHASE_PATH,                     /* the next of its paths */
+        PHASE_CHAIN,                    /* the next transport, or endpoint, of the bucket */
+        PHASE_LOCAL,                    /* the next local address of the association, or endpoint */
+        PHASE_PATH,                     /* the next of the association's paths */
 };
 
-/* Where the walk is. The scanner sets `table` to 0 before the first call and calls until `done` is set. */
+/* Where the walk is. The scanner clears it before the first call and calls until `done` is set. */
 struct {
         __u64 table;                    /* struct bucket_table; one that has been replaced ends with its successor */
         __u32 bucket, buckets;
@@ -50,18 +51,19 @@ struct {
         __u32 nested;                   /* the table is in pieces, for want of memory: it is not walked */
         __u32 absent;                   /* nobody told the program where the table is */
         __u32 lost;                     /* buckets that are too long for one call, or for the ring buffer */
+        __u32 torn;                     /* an endpoint left its bucket under the walk, which begins with it again */
 } cursor = {};
 
 /* The same within one call. */
 static struct {
-        __u32 phase, records, full, first_bucket;
-        __u64 chain, list, end;         /* struct rhash_head, struct rhlist_head; what the chain ends with */
-        __u64 association, head, at, primary;
+        __u32 phase, records, full, torn, first_bucket;
+        __u64 chain, list;              /* struct rhash_head, or hlist_node; struct rhlist_head */
+        __u64 key, head, at, primary;   /* of the association, or endpoint, and of its lists */
         __u64 copied;                   /* the transport that a copy was made of last */
         struct socket_address source;
 } walk;
 
-static __u8 association_bytes[COPY_MAX], transport_bytes[COPY_MAX], sock_bytes[COPY_MAX];
+static __u8 association_bytes[COPY_MAX], transport_bytes[COPY_MAX], endpoint_bytes[COPY_MAX], sock_bytes[COPY_MAX];
 
 #define read_pointer(ret, from) (bpf_probe_read_kernel((ret), sizeof(__u64), (const void *) (from)) < 0)
 
@@ -114,7 +116,7 @@ static __always_inline void list_association(__u64 key, const struct sctp_transp
         read_primary(primary, r);
         bpf_ringbuf_submit(r, 0);
 
-        walk.association = key;
+        walk.key = key;
         walk.primary = (__u64) asoc->peer.primary_path;
         walk.source = *address_in(&primary->saddr);
         walk.head = (__u64) __builtin_preserve_access_index(&((struct sctp_association *) key)->base.bind_addr.address_list);
@@ -176,20 +178,15 @@ static __always_inline bool same_address(const struct socket_address *a, const s
         return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
 }
 
-static __always_inline void next_local(void) {
+/* Whether there was one. */
+static __always_inline bool next_local(void) {
         struct sctp_sockaddr_entry *entry = (void *) walk.at;
         struct socket_address address = {};
         struct record_local *r;
         __u8 valid = 0;
 
-        if (walk.at == walk.head || walk.at == 0) {
-                struct sctp_association *asoc = (void *) walk.association;
-
-                walk.head = (__u64) __builtin_preserve_access_index(&asoc->peer.transport_addr_list);
-                walk.at = (__u64) ((const struct sctp_association *) association_bytes)->peer.transport_addr_list.next;
-                walk.phase = PHASE_PATH;
-                return;
-        }
+        if (walk.at == walk.head || walk.at == 0)
+                return false;
 
         bpf_probe_read_kernel(&address, sizeof(address), __builtin_preserve_access_index(&entry->a));
         bpf_probe_read_kernel(&valid, sizeof(valid), __builtin_preserve_access_index(&entry->valid));
@@ -197,19 +194,28 @@ static __always_inline void next_local(void) {
                 walk.at = 0;
         /* As in the kernel's own table: one that is being added (ASCONF) is not used yet. */
         if (!valid)
-                return;
+                return true;
         r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
         if (!r) {
                 walk.full = 1;
-                return;
+                return true;
         }
         walk.records++;
         __builtin_memset(r, 0, sizeof(*r));
         r->head.kind = RECORD_LOCAL;
-        r->head.key = walk.association;
+        r->head.key = walk.key;
         read_address(&address, &r->address);
         r->address.primary = same_address(&address, &walk.source);
         bpf_ringbuf_submit(r, 0);
+        return true;
+}
+
+static __always_inline void to_paths(void) {
+        struct sctp_association *asoc = (void *) walk.key;
+
+        walk.head = (__u64) __builtin_preserve_access_index(&asoc->peer.transport_addr_list);
+        walk.at = (__u64) ((const struct sctp_association *) association_bytes)->peer.transport_addr_list.next;
+        walk.phase = PHASE_PATH;
 }
 
 static __always_inline void next_path(void) {
@@ -234,7 +240,7 @@ static __always_inline void next_path(void) {
         walk.records++;
         __builtin_memset(r, 0, sizeof(*r));
         r->head.kind = RECORD_PATH;
-        r->head.key = walk.association;
+        r->head.key = walk.key;
         read_path(transport, r);
         r->address.primary = at == walk.primary;
         bpf_ringbuf_submit(r, 0);
@@ -251,7 +257,8 @@ static long step(void *map, const void *key, void *value, void *context) {
                 next_transport();
                 break;
         case PHASE_LOCAL:
-                next_local();
+                if (!next_local())
+                        to_paths();
                 break;
         default:
                 next_path();
@@ -280,6 +287,29 @@ static __always_inline bool open_table(void) {
         return !cursor.absent && cursor.nested == 0;
 }
 
+static __always_inline void begin_call(void) {
+        walk.phase = PHASE_BUCKET;
+        walk.records = 0;
+        walk.full = 0;
+        walk.torn = 0;
+        walk.copied = 0;
+        walk.first_bucket = cursor.bucket;
+}
+
+/* Ended within a bucket the next call begins with it. If that was the first one of this call it can never be
+ * finished. */
+static __always_inline void end_call(void) {
+        if (walk.torn) {
+                cursor.torn++;
+                cursor.bucket--;
+        } else if (walk.full || walk.phase != PHASE_BUCKET) {
+                if (cursor.bucket == walk.first_bucket + 1)
+                        cursor.lost++;
+                else
+                        cursor.bucket--;
+        }
+}
+
 SEC("raw_tp")
 int list(void *context) {
         if (!open_table()) {
@@ -287,21 +317,130 @@ int list(void *context) {
                 return 0;
         }
 
-        walk.phase = PHASE_BUCKET;
-        walk.records = 0;
-        walk.full = 0;
-        walk.copied = 0;
-        walk.first_bucket = cursor.bucket;
+        begin_call();
         bpf_for_each_map_elem(&steps, step, NULL, 0);
+        end_call();
 
-        /* The call ended within a bucket: the next one begins with it. If that was the first one it can never be
-         * finished. */
-        if (walk.full || walk.phase != PHASE_BUCKET) {
-                if (cursor.bucket == walk.first_bucket + 1)
-                        cursor.lost++;
-                else
-                        cursor.bucket--;
+        return 0;
+}
+
+/* Whether the walk goes on in this call. */
+static __always_inline bool next_endpoint_bucket(void) {
+        struct sctp_hashbucket *bucket;
+
+        cursor.done = cursor.bucket >= cursor.buckets;
+        if (cursor.done || walk.records >= RECORDS)
+                return false;
+
+        bucket = (void *) cursor.table + cursor.bucket * bpf_core_type_size(struct sctp_hashbucket);
+        cursor.bucket++;
+        walk.chain = (__u64) BPF_CORE_READ(bucket, chain.first);
+        if (walk.chain)
+                walk.phase = PHASE_CHAIN;
+        return true;
+}
+
+static __always_inline void list_endpoint(__u64 key) {
+        const struct sctp_endpoint *ep = (const void *) endpoint_bytes;
+        const struct sock *sock = (const void *) sock_bytes;
+        struct record_endpoint *r;
+
+        if (COPY(sock_bytes, struct sock, ep->base.sk) < 0)
+                return;
+        r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+        if (!r) {
+                walk.full = 1;
+                return;
         }
+        walk.records++;
+        __builtin_memset(r, 0, sizeof(*r));
+        r->head.kind = RECORD_ENDPOINT;
+        r->head.key = key;
+        r->local_port = ep->base.bind_addr.port;
+        read_owner(ep->base.sk, sock, &r->socket);
+        bpf_ringbuf_submit(r, 0);
+
+        walk.key = key;
+        walk.source.family = 0;
+        walk.head = (__u64) __builtin_preserve_access_index(&((struct sctp_endpoint *) key)->base.bind_addr.address_list);
+        walk.at = (__u64) ep->base.bind_addr.address_list.next;
+        walk.phase = PHASE_LOCAL;
+}
+
+/* Endpoints leave their bucket under a lock that no program can take, and may enter another one: from there the walk
+ * would go on in a chain that is not this one. endpoint_bytes has a copy of it. */
+static __always_inline bool has_left(void) {
+        const struct sctp_endpoint *ep = (const void *) endpoint_bytes;
+        const struct hlist_node *node = (const void *) walk.chain;
+        __u32 bucket;
+
+        if (bpf_core_field_exists(ep->hashent))
+                bucket = ep->hashent;
+        else
+                bucket = ((const struct sctp_ep_common___linked *) &ep->base)->hashent;
+        /* Looked at after the copy: what leaves loses its successor first. */
+        return bucket + 1 != cursor.bucket || BPF_CORE_READ(node, pprev) == NULL;
+}
+
+static __always_inline void next_endpoint(void) {
+        const struct sctp_endpoint *ep = (const void *) endpoint_bytes;
+        const struct hlist_node *node;
+        __u64 at;
+
+        if (walk.chain == 0) {
+                walk.phase = PHASE_BUCKET;
+                return;
+        }
+        if (bpf_core_field_exists(ep->node)) {
+                at = walk.chain - bpf_core_field_offset(struct sctp_endpoint, node);
+                node = &ep->node;
+        } else {
+                at = walk.chain - bpf_core_field_offset(struct sctp_endpoint, base) -
+                        bpf_core_field_offset(struct sctp_ep_common___linked, node);
+                node = &((const struct sctp_ep_common___linked *) &ep->base)->node;
+        }
+        if (COPY(endpoint_bytes, struct sctp_endpoint, at) < 0 || has_left()) {
+                walk.torn = walk.full = 1;
+                return;
+        }
+        walk.chain = (__u64) node->next;
+        if (!ep->base.dead)
+                list_endpoint(at);
+}
+
+static long step_endpoints(void *map, const void *key, void *value, void *context) {
+        if (walk.full)
+                return 1;
+
+        switch (walk.phase) {
+        case PHASE_BUCKET:
+                return !next_endpoint_bucket();
+        case PHASE_CHAIN:
+                next_endpoint();
+                break;
+        default:
+                if (!next_local())
+                        walk.phase = PHASE_CHAIN;
+        }
+
+        return 0;
+}
+
+SEC("raw_tp")
+int list_endpoints(void *context) {
+        const struct sctp_globals *globals = (const void *) &sctp_globals;
+
+        cursor.table = globals ? (__u64) BPF_CORE_READ(globals, ep_hashtable) : 0;
+        cursor.buckets = globals ? BPF_CORE_READ(globals, ep_hashsize) : 0;
+        cursor.absent = cursor.table == 0;
+        if (cursor.absent) {
+                cursor.done = 1;
+                return 0;
+        }
+
+        begin_call();
+        bpf_for_each_map_elem(&steps, step_endpoints, NULL, 0);
+        end_call();
 
         return 0;
 }

@@ -9,7 +9,8 @@
 
 enum record_kind {
         RECORD_ASSOCIATION = 1,         /* struct record_association */
-        RECORD_LOCAL,                   /* struct record_local, of the association before it */
+        RECORD_ENDPOINT,                /* struct record_endpoint */
+        RECORD_LOCAL,                   /* struct record_local, of the association or endpoint before it */
         RECORD_PATH,                    /* struct record_path, of the association before it */
         RECORD_SEEN,                    /* struct record_seen */
         RECORD_EVENT,                   /* struct record_event */
@@ -50,18 +51,30 @@ struct record_path {
         __u8 reserved[2];
 };
 
-struct record_association {
-        struct record_head head;
-        __u64 inode;                    /* of its socket; 0: it has none any more */
+struct record_socket {
+        __u64 inode;                    /* 0: no process has it any more */
         __u32 netns;                    /* inode of its network namespace */
         __u32 uid;
+        __u8 state;
+        __u8 style;                     /* enum sctp_socket_type */
+        __u8 reserved[6];
+};
+
+struct record_endpoint {
+        struct record_head head;
+        struct record_socket socket;
+        __u16 local_port;
+        __u16 reserved[3];
+};
+
+struct record_association {
+        struct record_head head;
+        struct record_socket socket;
         __u32 id;                       /* 0: not assigned yet */
         __u32 local_tag, peer_tag;      /* peer_tag 0: not known yet */
         __u16 local_port, peer_port;
         __u16 in_streams, out_streams;
         __u8 state;                     /* enum sctp_state */
-        __u8 socket_state;
-        __u8 style;                     /* enum sctp_socket_type */
         __u8 peer_capabilities;         /* as sctpi_peer_capable has them */
         __u8 sack_needed, zero_window;
         __u8 timer_running;             /* T3-rtx of the primary path */

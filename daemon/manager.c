@@ -360,8 +360,7 @@ static void report_flapping(struct manager *m, uint64_t now, bool all) {
 
 /* What a first look must have read, so that what it does not show was not there. */
 static bool can_measure(const struct snapshot_head *head) {
-        return head->sources[SOURCE_EPS].result == SOURCE_READ &&
-               head->sources[snapshot_associations_source(head)].result == SOURCE_READ;
+        return snapshot_is_complete(head, SOURCE_EPS) && snapshot_is_complete(head, SOURCE_ASSOCS);
 }
 
 /* A round of them at the first scan after each SampleInterval. */
@@ -370,8 +369,7 @@ static void make_samples(struct manager *m) {
         uint64_t interval = m->config.sample_interval_usec;
 
         /* What a table that cannot be read had told before is no sample of now. */
-        if (!head->available || head->sources[snapshot_associations_source(head)].result != SOURCE_READ ||
-            head->started_monotonic < m->samples_due)
+        if (!head->available || !snapshot_is_complete(head, SOURCE_ASSOCS) || head->started_monotonic < m->samples_due)
                 return;
 
         m->samples_due += interval;

@@ -12,11 +12,11 @@
  * who asks for a look meanwhile waits for it. Zero-initialised. */
 struct programs {
         struct bpf_lister *lister;      /* NULL: not loaded, */
-        char lister_why[BPF_LISTER_WHY_MAX];    /* why not; "": it has not been tried yet */
+        char lister_why[BPF_WHY_MAX];    /* why not; "": it has not been tried yet */
         struct bpf_events *events;      /* likewise */
-        char events_why[BPF_EVENTS_WHY_MAX];
+        char events_why[BPF_WHY_MAX];
         struct bpf_owners *owners;      /* likewise */
-        char owners_why[BPF_OWNERS_WHY_MAX];
+        char owners_why[BPF_WHY_MAX];
 
         uint64_t due;                   /* monotonic: when those that are not loaded may be tried again */
         pthread_t thread;

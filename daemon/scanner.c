@@ -107,12 +107,12 @@ static int tell_news(struct scanner *s) {
         return r < 0 ? r : more > 0;
 }
 
-static int list(void *userdata, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
+static int list(void *userdata, struct bpf_listing *ret, char why[static BPF_WHY_MAX]) {
         return bpf_lister_run(userdata, ret, why);
 }
 
 static int list_owners(void *userdata, struct record_owner **ret, size_t *ret_n, char why[static OWNER_WHY_MAX]) {
-        _Static_assert((int) OWNER_WHY_MAX == BPF_OWNERS_WHY_MAX, "the same words");
+        _Static_assert((int) OWNER_WHY_MAX == BPF_WHY_MAX, "the same words");
         return bpf_owners_run(userdata, ret, ret_n, why);
 }
 

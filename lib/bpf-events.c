@@ -24,13 +24,6 @@ struct bpf_events {
         bool endpoints;
 };
 
-static int silence(enum libbpf_print_level level, const char *format, va_list arguments) {
-        (void) level;
-        (void) format;
-        (void) arguments;
-        return 0;
-}
-
 static int on_record(void *userdata, void *record, size_t size) {
         struct bpf_events *e = userdata;
         const struct record_head *head = record;
@@ -46,43 +39,32 @@ static int on_record(void *userdata, void *record, size_t size) {
         return ++e->batch >= BPF_EVENTS_BATCH_MAX ? -ENOBUFS : 0;
 }
 
-static int explain(int error, char why[static BPF_EVENTS_WHY_MAX], const char *what) {
-        if (error == -EPERM || error == -EACCES)
-                snprintf(why, BPF_EVENTS_WHY_MAX, "%s", "no right to load programs or to attach them (CAP_SYS_ADMIN)");
-        else
-                snprintf(why, BPF_EVENTS_WHY_MAX, "%s: %s", what, strerror(-error));
-        return error;
-}
-
-int bpf_events_open(struct bpf_events **ret, char why[static BPF_EVENTS_WHY_MAX]) {
+int bpf_events_open(struct bpf_events **ret, char why[static BPF_WHY_MAX]) {
         _cleanup_(bpf_events_close_p) struct bpf_events *e = NULL;
         int r;
 
-        if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
-                snprintf(why, BPF_EVENTS_WHY_MAX, "%s", "the kernel does not describe itself (CONFIG_DEBUG_INFO_BTF)");
-                return -EOPNOTSUPP;
-        }
+        r = bpf_why_unfit(why);
+        if (r < 0)
+                return r;
         e = calloc(1, sizeof(*e));
         if (!e)
-                return explain(-ENOMEM, why, "no memory");
+                return bpf_why(-ENOMEM, why, "%s", strerror(ENOMEM));
         r = news_new(&e->news);
         if (r < 0)
-                return explain(r, why, "no memory");
+                return bpf_why(r, why, "%s", strerror(-r));
 
-        /* lib/ says nothing by itself. */
-        (void) libbpf_set_print(silence);
         e->program = events_bpf__open();
         if (!e->program)
-                return explain(-errno, why, "the program is refused");
+                return bpf_why(-errno, why, "the program is refused: %s", strerror(errno));
         r = events_bpf__load(e->program);
         if (r < 0)
-                return explain(r, why, "this kernel refuses the program");
+                return bpf_why_refused(r, why, "to load it");
         e->ring = ring_buffer__new(bpf_map__fd(e->program->maps.events), on_record, e, NULL);
         if (!e->ring)
-                return explain(-errno, why, "no ring buffer");
+                return bpf_why(-errno, why, "no ring buffer: %s", strerror(errno));
         r = events_bpf__attach(e->program);
         if (r < 0)
-                return explain(r, why, "this kernel has no such functions to watch");
+                return bpf_why_refused(r, why, "to attach it");
 
         *ret = steal_ptr(e);
         return 0;
@@ -148,10 +130,9 @@ struct bpf_events {
         int unused;
 };
 
-int bpf_events_open(struct bpf_events **ret, char why[static BPF_EVENTS_WHY_MAX]) {
+int bpf_events_open(struct bpf_events **ret, char why[static BPF_WHY_MAX]) {
         (void) ret;
-        snprintf(why, BPF_EVENTS_WHY_MAX, "%s", "built without BPF");
-        return -EOPNOTSUPP;
+        return bpf_why_left_out(why);
 }
 
 struct bpf_events *bpf_events_close(struct bpf_events *e) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "bpf-why.h"
 #include "news.h"
 
 /* What happens to associations, told by the kernel as it does it, by a BPF program (bpf/events.bpf.c): all network
@@ -8,10 +9,8 @@
  * (CONFIG_KPROBES), which with Debian's perf_event_paranoid of 3 need CAP_SYS_ADMIN. */
 struct bpf_events;
 
-#define BPF_EVENTS_WHY_MAX 128
-
 /* `why` says in words what stands in the way, on failure. From now on what happens is recorded. */
-int bpf_events_open(struct bpf_events **ret, char why[static BPF_EVENTS_WHY_MAX]);
+int bpf_events_open(struct bpf_events **ret, char why[static BPF_WHY_MAX]);
 struct bpf_events *bpf_events_close(struct bpf_events *e);
 DEFINE_CLEANUP(struct bpf_events *, bpf_events_close)
 

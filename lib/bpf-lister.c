@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdarg.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "clock.h"
 #include "bpf-lister.h"
-#include "text.h"
-
-static int explain(int error, char why[static BPF_LISTER_WHY_MAX], const char *format, ...) _printf_(3, 4);
-static int explain(int error, char why[static BPF_LISTER_WHY_MAX], const char *format, ...) {
-        va_list arguments;
-
-        va_start(arguments, format);
-        (void) vsnprintf(why, BPF_LISTER_WHY_MAX, format, arguments);
-        va_end(arguments);
-        return error;
-}
 
 #if HAVE_BPF
 #include <bpf/bpf.h>
@@ -28,6 +15,8 @@ static int explain(int error, char why[static BPF_LISTER_WHY_MAX], const char *f
 #define LISTER_TRIES_MAX 3u
 /* More calls than the greatest table takes: a walk that never ends is none. */
 #define LISTER_CALLS_MAX 100000u
+/* So often endpoints may go to another bucket under the walk. */
+#define LISTER_TORN_MAX  100u
 
 struct bpf_lister {
         struct listing_bpf *program;
@@ -35,13 +24,6 @@ struct bpf_lister {
         struct bpf_listing *listing;        /* that is being filled */
         int error;                      /* of its filling */
 };
-
-static int silence(enum libbpf_print_level level, const char *format, va_list arguments) {
-        (void) level;
-        (void) format;
-        (void) arguments;
-        return 0;
-}
 
 static int on_record(void *userdata, void *record, size_t size) {
         struct bpf_lister *l = userdata;
@@ -51,29 +33,26 @@ static int on_record(void *userdata, void *record, size_t size) {
         return 0;
 }
 
-int bpf_lister_open(struct bpf_lister **ret, char why[static BPF_LISTER_WHY_MAX]) {
+int bpf_lister_open(struct bpf_lister **ret, char why[static BPF_WHY_MAX]) {
         _cleanup_(bpf_lister_close_p) struct bpf_lister *l = NULL;
         int r;
 
-        if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
-                return explain(-EOPNOTSUPP, why, "the kernel does not describe itself (CONFIG_DEBUG_INFO_BTF)");
+        r = bpf_why_unfit(why);
+        if (r < 0)
+                return r;
         l = calloc(1, sizeof(*l));
         if (!l)
-                return explain(-ENOMEM, why, "%s", strerror(ENOMEM));
+                return bpf_why(-ENOMEM, why, "%s", strerror(ENOMEM));
 
-        /* lib/ says nothing by itself. */
-        (void) libbpf_set_print(silence);
         l->program = listing_bpf__open();
         if (!l->program)
-                return explain(-errno, why, "the program is refused: %s", strerror(errno));
+                return bpf_why(-errno, why, "the program is refused: %s", strerror(errno));
         r = listing_bpf__load(l->program);
-        if (r == -EPERM || r == -EACCES)
-                return explain(r, why, "no right to load it (CAP_SYS_ADMIN)");
         if (r < 0)
-                return explain(r, why, "this kernel refuses the program: %s", strerror(-r));
+                return bpf_why_refused(r, why, "to load it");
         l->ring = ring_buffer__new(bpf_map__fd(l->program->maps.records), on_record, l, NULL);
         if (!l->ring)
-                return explain(-errno, why, "no ring buffer: %s", strerror(errno));
+                return bpf_why(-errno, why, "no ring buffer: %s", strerror(errno));
 
         *ret = steal_ptr(l);
         return 0;
@@ -88,10 +67,10 @@ struct bpf_lister *bpf_lister_close(struct bpf_lister *l) {
         return NULL;
 }
 
-/* One walk. */
-static int walk(struct bpf_lister *l, char why[static BPF_LISTER_WHY_MAX]) {
+/* One walk through one of the two lists. */
+static int walk(struct bpf_lister *l, const struct bpf_program *program, char why[static BPF_WHY_MAX]) {
         struct listing_bpf__bss *state = l->program->bss;
-        int fd = bpf_program__fd(l->program->progs.list);
+        int fd = bpf_program__fd(program);
 
         memset(&state->cursor, 0, sizeof(state->cursor));
         l->error = 0;
@@ -100,26 +79,26 @@ static int walk(struct bpf_lister *l, char why[static BPF_LISTER_WHY_MAX]) {
                 int r = bpf_prog_test_run_opts(fd, &options);
 
                 if (r < 0)
-                        return explain(r, why, "the program could not be run: %s", strerror(-r));
+                        return bpf_why(r, why, "the program could not be run: %s", strerror(-r));
                 r = ring_buffer__consume(l->ring);
                 if (r >= 0)
                         r = l->error;
                 if (r < 0)
-                        return explain(r, why, "its answer cannot be used: %s", strerror(-r));
-                if (calls >= LISTER_CALLS_MAX)
-                        return explain(-EAGAIN, why, "the walk came to no end");
+                        return bpf_why(r, why, "its answer cannot be used: %s", strerror(-r));
+                if (calls >= LISTER_CALLS_MAX || state->cursor.torn > LISTER_TORN_MAX)
+                        return bpf_why(-EAGAIN, why, "the walk came to no end");
         }
 
         if (state->cursor.absent)
-                return explain(-EPERM, why, "no right to see where the kernel's list is (CAP_SYSLOG)");
+                return bpf_why(-EPERM, why, "no right to see where the kernel's list is (CAP_SYSLOG)");
         if (state->cursor.nested)
-                return explain(-EOPNOTSUPP, why, "for want of memory the kernel's list is in pieces");
+                return bpf_why(-EOPNOTSUPP, why, "for want of memory the kernel's list is in pieces");
         if (state->cursor.lost > 0)
-                return explain(-E2BIG, why, "%u parts of the kernel's list are too long", state->cursor.lost);
+                return bpf_why(-E2BIG, why, "%u parts of the kernel's list are too long", state->cursor.lost);
         return 0;
 }
 
-int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
+int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[static BPF_WHY_MAX]) {
         int r = -EAGAIN;
 
         ret->hz = clock_hz();
@@ -127,14 +106,16 @@ int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[stati
         l->listing = ret;
         for (unsigned i = 0; r == -EAGAIN && i < LISTER_TRIES_MAX; i++) {
                 bpf_listing_clear(ret);
-                r = walk(l, why);
+                r = walk(l, l->program->progs.list, why);
+                if (r >= 0)
+                        r = walk(l, l->program->progs.list_endpoints, why);
                 if (r < 0)
                         return r;
                 r = bpf_listing_finish(ret);
         }
         l->listing = NULL;
 
-        return r < 0 ? explain(r, why, "it changed too often while it was read") : 0;
+        return r < 0 ? bpf_why(r, why, "it changed too often while it was read") : 0;
 }
 
 #else
@@ -143,9 +124,9 @@ struct bpf_lister {
         int unused;
 };
 
-int bpf_lister_open(struct bpf_lister **ret, char why[static BPF_LISTER_WHY_MAX]) {
+int bpf_lister_open(struct bpf_lister **ret, char why[static BPF_WHY_MAX]) {
         (void) ret;
-        return explain(-EOPNOTSUPP, why, "built without BPF");
+        return bpf_why_left_out(why);
 }
 
 struct bpf_lister *bpf_lister_close(struct bpf_lister *l) {
@@ -153,10 +134,10 @@ struct bpf_lister *bpf_lister_close(struct bpf_lister *l) {
         return NULL;
 }
 
-int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]) {
+int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[static BPF_WHY_MAX]) {
         (void) l;
         (void) ret;
-        return explain(-EOPNOTSUPP, why, "built without BPF");
+        return bpf_why_left_out(why);
 }
 
 #endif

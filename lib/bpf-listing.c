@@ -2,32 +2,24 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "index.h"
 #include "bpf-listing.h"
 #include "bpf-record.h"
 
-struct listed {
-        uint64_t key;
-        struct association association; /* its ranges are those of the listing's own arrays */
-};
-
-struct listed_place {
-        uint64_t netns;
-        uint32_t id;
-        uint32_t row;
-};
-
 void bpf_listing_done(struct bpf_listing *l) {
-        free(l->rows);
+        free(l->associations);
+        free(l->endpoints);
         free(l->addresses);
         free(l->paths);
         free(l->seen);
-        free(l->places);
+        free(l->association_places.at);
+        free(l->endpoint_places.at);
         *l = (struct bpf_listing) {};
 }
 
 void bpf_listing_clear(struct bpf_listing *l) {
-        l->n_rows = l->n_addresses = l->n_paths = l->n_seen = l->n_places = 0;
+        l->n_associations = l->n_endpoints = l->n_addresses = l->n_paths = l->n_seen = 0;
+        l->association_places.n = l->endpoint_places.n = 0;
+        l->key = 0;
 }
 
 /* Makes room for one more element. */
@@ -50,26 +42,58 @@ static int grow(void **array, size_t *allocated, size_t n, size_t max, size_t si
 #define GROW(l, array, slot, n, max) \
         grow((void **) &(l)->array, (l)->allocated + (slot), (n), (max), sizeof(*(l)->array))
 
-static int add_association(struct bpf_listing *l, const struct record_association *r) {
-        struct listed row = { .key = r->head.key };
-        int k = bpf_record_association(r, l->hz, l->at, &row.association);
+static int add_place(struct listed_places *p, uint64_t netns, uint64_t key, uint32_t id, size_t row) {
+        int k = grow((void **) &p->at, &p->allocated, p->n, SNAPSHOT_ASSOCIATIONS_MAX, sizeof(*p->at));
 
         if (k >= 0)
-                k = GROW(l, rows, 0, l->n_rows, SNAPSHOT_ASSOCIATIONS_MAX);
+                p->at[p->n++] = (struct listed_place) { netns, key, id, (uint32_t) row };
+        return k;
+}
+
+static int add_association(struct bpf_listing *l, const struct record_association *r) {
+        struct association a;
+        int k = bpf_record_association(r, l->hz, l->at, &a);
+
+        if (k >= 0)
+                k = GROW(l, associations, 0, l->n_associations, SNAPSHOT_ASSOCIATIONS_MAX);
+        if (k >= 0)
+                k = add_place(&l->association_places, a.netns, r->head.key, a.id, l->n_associations);
         if (k < 0)
                 return k;
 
-        row.association.local.first = (uint32_t) l->n_addresses;
-        row.association.paths.first = (uint32_t) l->n_paths;
-        l->rows[l->n_rows++] = row;
+        a.local.first = (uint32_t) l->n_addresses;
+        a.paths.first = (uint32_t) l->n_paths;
+        l->associations[l->n_associations++] = a;
+        l->key = r->head.key;
+        l->key_is_endpoint = false;
         return 0;
 }
 
-static int add_local(struct bpf_listing *l, struct association *a, const struct record_local *r) {
+static int add_endpoint(struct bpf_listing *l, const struct record_endpoint *r) {
+        struct endpoint e;
+        int k = bpf_record_endpoint(r, &e);
+
+        if (k >= 0)
+                k = GROW(l, endpoints, 4, l->n_endpoints, SNAPSHOT_ENDPOINTS_MAX);
+        if (k >= 0)
+                k = add_place(&l->endpoint_places, e.netns, r->head.key, e.local_port, l->n_endpoints);
+        if (k < 0)
+                return k;
+
+        e.local.first = (uint32_t) l->n_addresses;
+        l->endpoints[l->n_endpoints++] = e;
+        l->key = r->head.key;
+        l->key_is_endpoint = true;
+        return 0;
+}
+
+static int add_local(struct bpf_listing *l, const struct record_local *r) {
+        struct range *local = l->key_is_endpoint ?
+                &l->endpoints[l->n_endpoints - 1].local : &l->associations[l->n_associations - 1].local;
         struct address address;
         int k = bpf_record_address(&r->address, &address);
 
-        if (k >= 0 && a->local.count >= SNAPSHOT_ROW_MAX)
+        if (k >= 0 && local->count >= SNAPSHOT_ROW_MAX)
                 k = -E2BIG;
         if (k >= 0)
                 k = GROW(l, addresses, 1, l->n_addresses, SNAPSHOT_ADDRESSES_MAX);
@@ -77,15 +101,16 @@ static int add_local(struct bpf_listing *l, struct association *a, const struct 
                 return k;
 
         l->addresses[l->n_addresses++] = address;
-        a->local.count++;
+        local->count++;
         return 0;
 }
 
-static int add_path(struct bpf_listing *l, struct association *a, const struct record_path *r) {
+static int add_path(struct bpf_listing *l, const struct record_path *r) {
+        struct range *paths = &l->associations[l->n_associations - 1].paths;
         struct path path;
         int k = bpf_record_path(r, l->hz, &path);
 
-        if (k >= 0 && a->paths.count >= SNAPSHOT_ROW_MAX)
+        if (k >= 0 && paths->count >= SNAPSHOT_ROW_MAX)
                 k = -E2BIG;
         if (k >= 0)
                 k = GROW(l, paths, 2, l->n_paths, SNAPSHOT_PATHS_MAX);
@@ -93,7 +118,7 @@ static int add_path(struct bpf_listing *l, struct association *a, const struct r
                 return k;
 
         l->paths[l->n_paths++] = path;
-        a->paths.count++;
+        paths->count++;
         return 0;
 }
 
@@ -107,22 +132,30 @@ static int add_seen(struct bpf_listing *l, uint64_t key) {
 
 int bpf_listing_add(struct bpf_listing *l, const void *record, size_t size) {
         const struct record_head *head = record;
-        struct listed *row = l->n_rows > 0 ? l->rows + l->n_rows - 1 : NULL;
 
         if (size < sizeof(*head))
                 return -EBADMSG;
         if (head->kind == RECORD_ASSOCIATION && size >= sizeof(struct record_association))
                 return add_association(l, record);
+        if (head->kind == RECORD_ENDPOINT && size >= sizeof(struct record_endpoint))
+                return add_endpoint(l, record);
         if (head->kind == RECORD_SEEN)
                 return add_seen(l, head->key);
-        if (!row || row->key != head->key)
+        if (l->key == 0 || l->key != head->key)
                 return -EBADMSG;
         if (head->kind == RECORD_LOCAL && size >= sizeof(struct record_local))
-                return add_local(l, &row->association, record);
-        if (head->kind == RECORD_PATH && size >= sizeof(struct record_path))
-                return add_path(l, &row->association, record);
+                return add_local(l, record);
+        if (head->kind == RECORD_PATH && size >= sizeof(struct record_path) && !l->key_is_endpoint)
+                return add_path(l, record);
 
         return -EBADMSG;
+}
+
+static int compare_keys(const void *x, const void *y) {
+        const struct listed_place *a = x, *b = y;
+        int c = CMP(a->key, b->key);
+
+        return c != 0 ? c : CMP(a->row, b->row);
 }
 
 static int compare_places(const void *x, const void *y) {
@@ -132,54 +165,27 @@ static int compare_places(const void *x, const void *y) {
         return c != 0 ? c : CMP(a->id, b->id);
 }
 
-static bool is_known(const struct bpf_listing *l, const struct index *x, uint64_t key) {
-        size_t cursor = 0;
-        uint32_t row;
+/* By their keys; of those that came twice the later one. */
+static void fold(struct listed_places *p) {
+        size_t kept = 0;
 
-        while (index_next(x, index_hash(key), &cursor, &row))
-                if (l->rows[row].key == key)
-                        return true;
-
-        return false;
+        if (p->n == 0)
+                return;
+        qsort(p->at, p->n, sizeof(*p->at), compare_keys);
+        for (size_t i = 0; i < p->n; i++)
+                if (i + 1 == p->n || p->at[i].key != p->at[i + 1].key)
+                        p->at[kept++] = p->at[i];
+        p->n = kept;
 }
 
-int bpf_listing_finish(struct bpf_listing *l) {
-        _cleanup_(index_done) struct index known = {};
-        int r;
-
-        r = index_init(&known, l->n_rows);
-        if (r < 0)
-                return r;
-        free(l->places);
-        l->n_places = 0;
-        l->places = calloc(MAX(l->n_rows, (size_t) 1), sizeof(*l->places));
-        if (!l->places)
-                return -ENOMEM;
-
-        for (size_t i = l->n_rows; i-- > 0;) {
-                const struct association *a = &l->rows[i].association;
-
-                if (is_known(l, &known, l->rows[i].key))
-                        continue;
-                index_add(&known, index_hash(l->rows[i].key), (uint32_t) i);
-                l->places[l->n_places++] = (struct listed_place) { a->netns, a->id, (uint32_t) i };
-        }
-        for (size_t i = 0; i < l->n_seen; i++)
-                if (!is_known(l, &known, l->seen[i]))
-                        return -EAGAIN;
-
-        qsort(l->places, l->n_places, sizeof(*l->places), compare_places);
-        return 0;
-}
-
-/* The first place of this namespace, or of one above it. */
-static size_t first_of(const struct bpf_listing *l, uint64_t netns) {
-        size_t low = 0, high = l->n_places;
+/* The first one with this key, or namespace, or a greater one; they are sorted so. */
+static size_t first_not_below(const struct listed_places *p, uint64_t value, bool by_key) {
+        size_t low = 0, high = p->n;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if (l->places[middle].netns < netns)
+                if ((by_key ? p->at[middle].key : p->at[middle].netns) < value)
                         low = middle + 1;
                 else
                         high = middle;
@@ -188,19 +194,43 @@ static size_t first_of(const struct bpf_listing *l, uint64_t netns) {
         return low;
 }
 
-static int build_row(const struct bpf_listing *l, const struct association *row, struct builder *b) {
-        struct range local = { (uint32_t) b->n_addresses, row->local.count },
-                     paths = { (uint32_t) b->n_paths, row->paths.count };
-        struct association *a;
+int bpf_listing_finish(struct bpf_listing *l) {
+        fold(&l->association_places);
+        fold(&l->endpoint_places);
+        for (size_t i = 0; i < l->n_seen; i++) {
+                size_t place = first_not_below(&l->association_places, l->seen[i], true);
+
+                if (place == l->association_places.n || l->association_places.at[place].key != l->seen[i])
+                        return -EAGAIN;
+        }
+        if (l->association_places.n > 0)
+                qsort(l->association_places.at, l->association_places.n, sizeof(*l->association_places.at), compare_places);
+        if (l->endpoint_places.n > 0)
+                qsort(l->endpoint_places.at, l->endpoint_places.n, sizeof(*l->endpoint_places.at), compare_places);
+        return 0;
+}
+
+static int build_local(const struct bpf_listing *l, struct range from, struct builder *b, struct range *ret) {
         int r = 0;
 
-        for (uint32_t i = 0; r >= 0 && i < local.count; i++) {
+        *ret = (struct range) { (uint32_t) b->n_addresses, from.count };
+        for (uint32_t i = 0; r >= 0 && i < from.count; i++) {
                 struct address *address;
 
                 r = builder_add_address(b, &address);
                 if (r >= 0)
-                        *address = l->addresses[row->local.first + i];
+                        *address = l->addresses[from.first + i];
         }
+
+        return r;
+}
+
+static int build_association(const struct bpf_listing *l, const struct association *row, struct builder *b) {
+        struct range local, paths = { (uint32_t) b->n_paths, row->paths.count };
+        struct association *a;
+        int r;
+
+        r = build_local(l, row->local, b, &local);
         for (uint32_t i = 0; r >= 0 && i < paths.count; i++) {
                 struct path *path;
 
@@ -219,17 +249,43 @@ static int build_row(const struct bpf_listing *l, const struct association *row,
         return 0;
 }
 
+static int build_endpoint(const struct bpf_listing *l, const struct endpoint *row, struct builder *b) {
+        struct range local;
+        struct endpoint *e;
+        int r;
+
+        r = build_local(l, row->local, b, &local);
+        if (r >= 0)
+                r = builder_add_endpoint(b, &e);
+        if (r < 0)
+                return r;
+
+        *e = *row;
+        e->local = local;
+        return 0;
+}
+
 int bpf_listing_build(const struct bpf_listing *l, uint64_t netns, struct builder *b) {
+        const struct listed_places *p = &l->endpoint_places;
         int r = 0;
 
-        for (size_t i = first_of(l, netns); r >= 0 && i < l->n_places && l->places[i].netns == netns; i++)
-                r = build_row(l, &l->rows[l->places[i].row].association, b);
+        for (size_t i = first_not_below(p, netns, false); r >= 0 && i < p->n && p->at[i].netns == netns; i++)
+                r = build_endpoint(l, l->endpoints + p->at[i].row, b);
+        p = &l->association_places;
+        for (size_t i = first_not_below(p, netns, false); r >= 0 && i < p->n && p->at[i].netns == netns; i++)
+                r = build_association(l, l->associations + p->at[i].row, b);
 
         return r;
 }
 
-uint64_t bpf_listing_next_netns(const struct bpf_listing *l, uint64_t netns) {
-        size_t i = first_of(l, netns + 1);
+static uint64_t next_netns(const struct listed_places *p, uint64_t netns) {
+        size_t i = first_not_below(p, netns + 1, false);
 
-        return i < l->n_places ? l->places[i].netns : 0;
+        return i < p->n ? p->at[i].netns : 0;
+}
+
+uint64_t bpf_listing_next_netns(const struct bpf_listing *l, uint64_t netns) {
+        uint64_t x = next_netns(&l->association_places, netns), y = next_netns(&l->endpoint_places, netns);
+
+        return x == 0 || (y != 0 && y < x) ? y : x;
 }

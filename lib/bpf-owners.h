@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "macro.h"
+#include "bpf-why.h"
 #include "record.h"
 
 /* Lists who has SCTP sockets open by a BPF program, which the kernel calls for each descriptor of each process. It
@@ -11,17 +11,16 @@
  * initial pid namespace, whose numbers are listed. */
 struct bpf_owners;
 
-#define BPF_OWNERS_WHY_MAX 128
 /* Descriptors that are listed. */
 #define BPF_OWNERS_MAX 2097152u
 
 /* `why` says in words what stands in the way, on failure. -EOPNOTSUPP: built without BPF, the kernel has no BTF, or
  * this is another pid namespace; -EPERM; what libbpf says. */
-int bpf_owners_open(struct bpf_owners **ret, char why[static BPF_OWNERS_WHY_MAX]);
+int bpf_owners_open(struct bpf_owners **ret, char why[static BPF_WHY_MAX]);
 struct bpf_owners *bpf_owners_close(struct bpf_owners *o);
 DEFINE_CLEANUP(struct bpf_owners *, bpf_owners_close)
 
 /* All descriptors that lead to SCTP sockets, to be freed by the caller. A process that is forked meanwhile may be
  * missing, and one that ends. -E2BIG beyond BPF_OWNERS_MAX; -ENOMEM; what the kernel says. `why` as above. */
 int bpf_owners_run(struct bpf_owners *o, struct record_owner **ret, size_t *ret_n,
-                   char why[static BPF_OWNERS_WHY_MAX]);
+                   char why[static BPF_WHY_MAX]);

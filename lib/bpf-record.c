@@ -36,17 +36,17 @@ static int read_table_fields(const struct record_association *r, struct associat
                 UINT64_C(1) << ASSOCIATION_RETRANSMITTED_CHUNKS | UINT64_C(1) << ASSOCIATION_WRITE_QUEUE |
                 UINT64_C(1) << ASSOCIATION_SEND_BUFFER | UINT64_C(1) << ASSOCIATION_RECEIVE_BUFFER;
 
-        a->netns = r->netns;
+        a->netns = r->socket.netns;
         a->id = r->id;
         a->local_port = r->local_port;
         a->peer_port = r->peer_port;
         a->state = (int8_t) association_state_from_proc(r->state, false);
-        a->socket_state = (int8_t) endpoint_state_from_proc(r->socket_state);
-        a->style = (int8_t) socket_style_from_proc(r->style);
+        a->socket_state = (int8_t) endpoint_state_from_proc(r->socket.state);
+        a->style = (int8_t) socket_style_from_proc(r->socket.style);
         if (a->state < 0 || a->socket_state < 0 || a->style < 0)
                 return -EBADMSG;
-        a->inode = r->inode;
-        a->uid = r->uid;
+        a->inode = r->socket.inode;
+        a->uid = r->socket.uid;
         a->heartbeat_interval = r->heartbeat_interval;
         a->in_streams = r->in_streams;
         a->out_streams = r->out_streams;
@@ -155,6 +155,27 @@ int bpf_record_association(const struct record_association *r, uint64_t hz, uint
         read_detail(r, hz, at, &a);
 
         *ret = a;
+        return 0;
+}
+
+int bpf_record_endpoint(const struct record_endpoint *r, struct endpoint *ret) {
+        static const uint64_t given = UINT64_C(1) << ENDPOINT_NETNS | UINT64_C(1) << ENDPOINT_INODE |
+                                      UINT64_C(1) << ENDPOINT_UID | UINT64_C(1) << ENDPOINT_LOCAL_PORT |
+                                      UINT64_C(1) << ENDPOINT_STATE | UINT64_C(1) << ENDPOINT_STYLE;
+        struct endpoint e = {
+                .given = { given },
+                .netns = r->socket.netns,
+                .inode = r->socket.inode,
+                .uid = r->socket.uid,
+                .local_port = r->local_port,
+                .state = (int8_t) endpoint_state_from_proc(r->socket.state),
+                .style = (int8_t) socket_style_from_proc(r->socket.style),
+        };
+
+        if (e.state < 0 || e.style < 0)
+                return -EBADMSG;
+
+        *ret = e;
         return 0;
 }
 

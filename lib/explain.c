@@ -814,9 +814,9 @@ const struct explanation explanations[] = {
           "told so far. Needs what bpf_listing needs but CAP_SYSLOG, and kprobes; Bpf=no in sctpmond.conf(5) switches "
           "it off." },
         { "bpf_listing", "source name", NULL, NULL, "BPF", NULL,
-          "One walk through the kernel's own list of associations, instead of assocs, remaddr, sock_diag and "
-          "socket_options: nothing is missed, and it takes a fraction of their time. Needs Linux 5.15 with BTF, "
-          "CAP_SYS_ADMIN and CAP_SYSLOG; Bpf=no in sctpmond.conf(5) switches it off." },
+          "One walk through the kernel's own lists of associations and endpoints, instead of eps, assocs, remaddr, "
+          "sock_diag and socket_options: nothing is missed, and it takes a fraction of their time. Needs Linux 5.15 "
+          "with BTF, CAP_SYS_ADMIN and CAP_SYSLOG; Bpf=no in sctpmond.conf(5) switches it off." },
 };
 const size_t n_explanations = ELEMENTS(explanations);
 

@@ -154,11 +154,11 @@ static const struct association *find_previous(const struct snapshot *s, const s
         uint32_t n = s ? snapshot_head(s)->n_associations : 0, i;
 
         if (r->id != 0) {
-                i = first_row(a, n, r->netns, r->id);
-                if (i < n && a[i].netns == r->netns && a[i].id == r->id)
+                i = first_row(a, n, r->socket.netns, r->id);
+                if (i < n && a[i].netns == r->socket.netns && a[i].id == r->id)
                         return a + i;
         }
-        for (i = first_row(a, n, r->netns, 0); i < n && a[i].netns == r->netns && a[i].id == 0; i++)
+        for (i = first_row(a, n, r->socket.netns, 0); i < n && a[i].netns == r->socket.netns && a[i].id == 0; i++)
                 if (FIELD_GIVEN(a + i, ASSOCIATION_LOCAL_TAG) && a[i].detail.local_tag == r->local_tag &&
                     a[i].local_port == r->local_port && a[i].peer_port == r->peer_port)
                         return a + i;
@@ -454,7 +454,7 @@ static struct trigger trigger_of(const struct record_trigger *from, uint64_t hz)
 /* Of what belongs to no association: an INIT, or what came out of the blue. */
 static struct association no_association(const struct record_association *r) {
         struct association a = {
-                .netns = r->netns,
+                .netns = r->socket.netns,
                 .local_port = r->local_port,
                 .peer_port = r->peer_port,
                 .state = ASSOCIATION_CLOSED,
@@ -711,7 +711,7 @@ int news_finish(struct news *n, const struct snapshot *previous, bool own_only, 
         x.b.head.started_monotonic = sorted[n->n - 1]->at / 1000;
         x.b.head.started_realtime = realtime(&x, x.b.head.started_monotonic);
         for (size_t i = 0; r >= 0 && i < n->n; i++)
-                if (!own_only || sorted[i]->association.netns == x.b.head.netns)
+                if (!own_only || sorted[i]->association.socket.netns == x.b.head.netns)
                         r = make_rows(&x, sorted[i]);
         if (r >= 0 && x.b.n_associations > 0)
                 r = place_owners(&x);

@@ -386,12 +386,12 @@ static int scan_hidden_ones(struct scan *s) {
 }
 
 /* One walk instead of the tables, if it can be made. */
-static void list_associations(struct scan *s) {
+static void list_all(struct scan *s) {
         const struct scan_options *options = s->options;
         struct source_report *report = s->b.head.sources + SOURCE_LISTING;
         struct netns_list *list = options->memory->namespaces;
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
-        char why[BPF_LISTER_WHY_MAX] = "";
+        char why[BPF_WHY_MAX] = "";
         int r;
 
         if ((options->off >> SOURCE_LISTING) & 1)
@@ -420,7 +420,7 @@ static void list_associations(struct scan *s) {
 
         s->listed = true;
         report->result = SOURCE_READ;
-        report->rows = (uint32_t) s->listing.n_places;
+        report->rows = (uint32_t) (s->listing.association_places.n + s->listing.endpoint_places.n);
         s->b.head.sources[SOURCE_SOCK_DIAG].text[0] = '\0';
 }
 
@@ -444,7 +444,7 @@ static int scan_namespaces(struct scan *s) {
         if (r == -E2BIG)
                 snprintf(report->text, sizeof(report->text), "only the first %u are watched", NETNS_LIST_MAX);
 
-        list_associations(s);
+        list_all(s);
         for (size_t i = 0; i < netns_list_count(list); i++) {
                 struct netns_place *place = netns_list_at(list, i);
 

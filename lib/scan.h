@@ -36,9 +36,9 @@ struct scan_options {
         uint64_t dear_usec;
         bool new_only;
         struct scan_wish wish;                  /* asked for first and whatever the time */
-        /* Lists all associations without the tables (bpf_lister_run()), or says why not: then the tables are read.
+        /* Lists all endpoints and associations without the tables (bpf_lister_run()), or says why not: then the tables are read.
          * NULL: *list_why says why not. */
-        int (*list)(void *userdata, struct bpf_listing *ret, char why[static BPF_LISTER_WHY_MAX]);
+        int (*list)(void *userdata, struct bpf_listing *ret, char why[static BPF_WHY_MAX]);
         void *list_userdata;
         const char *list_why;                   /* NULL: nobody expects it */
         /* The same for owners of sockets, see struct owner_look. */

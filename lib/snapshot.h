@@ -222,7 +222,7 @@ enum source {
         SOURCE_OWNERS,
         SOURCE_CONNTRACK,
         SOURCE_EVENTS,                  /* lib/bpf-events.h */
-        SOURCE_LISTING,                 /* instead of assocs, remaddr, sock_diag and socket_options: lib/bpf-lister.h */
+        SOURCE_LISTING,                 /* instead of eps, assocs, remaddr, sock_diag and options: lib/bpf-lister.h */
         _SOURCE_MAX,
 };
 
@@ -290,9 +290,9 @@ struct snapshot_head {
                  n_processes, n_owners, n_happenings;
 };
 
-/* What told the associations: SOURCE_LISTING where it was read, else SOURCE_ASSOCS. */
-static inline enum source snapshot_associations_source(const struct snapshot_head *head) {
-        return head->sources[SOURCE_LISTING].result == SOURCE_READ ? SOURCE_LISTING : SOURCE_ASSOCS;
+/* Whether all endpoints, or all associations, were told: by the listing, else by `table`, which has them. */
+static inline bool snapshot_is_complete(const struct snapshot_head *head, enum source table) {
+        return head->sources[SOURCE_LISTING].result == SOURCE_READ || head->sources[table].result == SOURCE_READ;
 }
 
 /* A snapshot held by any number of owners, in any threads. */

@@ -322,7 +322,7 @@ static int take_listed(struct tables *t, unsigned *read) {
         if (r < 0)
                 return r;
 
-        *read |= 1u << SOURCE_ASSOCS | 1u << SOURCE_REMADDR;
+        *read |= 1u << SOURCE_EPS | 1u << SOURCE_ASSOCS | 1u << SOURCE_REMADDR;
         return index_by_id(t);
 }
 
@@ -404,7 +404,7 @@ static void withdraw(struct tables *t, const struct share *share, size_t n_count
 }
 
 int tables_take_listed(struct tables *t, unsigned *ret_read) {
-        *ret_read = 1u << SOURCE_EPS;
+        *ret_read = 0;
         t->first_endpoint = t->builder->n_endpoints;
         t->first_association = t->builder->n_associations;
         return take_listed(t, ret_read);
@@ -420,9 +420,13 @@ int tables_read(struct tables *t, unsigned *ret_read) {
         t->first_association = t->builder->n_associations;
         remember(t->builder, &share);
 
-        r = read_source(t, SOURCE_EPS, &read, read_eps);
-        if (r >= 0)
-                r = t->listing ? take_listed(t, &read) : read_associations(t, &read);
+        if (t->listing)
+                r = take_listed(t, &read);
+        else {
+                r = read_source(t, SOURCE_EPS, &read, read_eps);
+                if (r >= 0)
+                        r = read_associations(t, &read);
+        }
         /* After the tables, so that it has counted whatever they have shown: lib/tally.h. */
         if (r >= 0)
                 r = read_source(t, SOURCE_SNMP, &read, read_snmp);

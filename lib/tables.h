@@ -21,7 +21,7 @@ struct tables {
          * another configuration. */
         bool anew;
         unsigned reads_max;
-        const struct bpf_listing *listing;  /* what the associations come from instead of the tables; NULL: from these */
+        const struct bpf_listing *listing;  /* what all rows come from instead of the tables; NULL: from these */
         size_t first_endpoint, first_association;       /* of this namespace in the builder; they go on to its end */
         struct proc_remaddr *remaddr;
         size_t n_remaddr;
@@ -31,12 +31,12 @@ struct tables {
 
 void tables_done(struct tables *t);
 
-/* Reads eps, assocs, remaddr and snmp, joins them, and folds what the kernel repeats; with a listing eps and snmp. A table that cannot be
- * read and rows that are malformed go into the sources' reports. Which tables were read: bits by enum source.
+/* Reads eps, assocs, remaddr and snmp, joins them, and folds what the kernel repeats; with a listing snmp alone. A table
+ * that cannot be read and rows that are malformed go into the sources' reports. Which tables were read: bits by enum source.
  * -ESTALE: the namespace has ended meanwhile, and the builder has nothing of it; -ENOMEM; -E2BIG. */
 int tables_read(struct tables *t, unsigned *ret_read);
 
-/* The same of a namespace that there is no way into: its listed associations alone. */
+/* The same of a namespace that there is no way into: what is listed alone. */
 int tables_take_listed(struct tables *t, unsigned *ret_read);
 
 /* The association of this id; NULL: the tables do not show it. */

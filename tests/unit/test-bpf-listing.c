@@ -12,13 +12,9 @@
 static struct record_association association(uint64_t key, uint32_t netns, uint32_t id) {
         return (struct record_association) {
                 .head = { RECORD_ASSOCIATION, 0, key },
-                .netns = netns,
+                .socket = { .inode = 77, .netns = netns, .uid = 1000, .state = 1, .style = 2 },
                 .id = id,
-                .inode = 77,
-                .uid = 1000,
                 .state = 3,
-                .socket_state = 1,
-                .style = 2,
                 .local_port = 5000,
                 .peer_port = 6000,
                 .local_tag = 0x1111,
@@ -41,6 +37,20 @@ static int add(struct bpf_listing *l, const void *record, size_t size) {
 
 static void add_association(struct bpf_listing *l, uint64_t key, uint32_t netns, uint32_t id) {
         struct record_association r = association(key, netns, id);
+
+        assert_int_equal(add(l, &r, sizeof(r)), 0);
+}
+
+static struct record_endpoint endpoint(uint64_t key, uint32_t netns, uint16_t port) {
+        return (struct record_endpoint) {
+                .head = { RECORD_ENDPOINT, 0, key },
+                .socket = { .inode = 78, .netns = netns, .uid = 1000, .state = 10, .style = 0 },
+                .local_port = port,
+        };
+}
+
+static void add_endpoint(struct bpf_listing *l, uint64_t key, uint32_t netns, uint16_t port) {
+        struct record_endpoint r = endpoint(key, netns, port);
 
         assert_int_equal(add(l, &r, sizeof(r)), 0);
 }
@@ -194,11 +204,61 @@ static void test_namespaces(void **state) {
         assert_int_equal(b.associations[0].id, 1);
 }
 
+static void test_endpoints(void **state) {
+        _cleanup_(bpf_listing_done) struct bpf_listing l = { .hz = 250 };
+        _cleanup_(builder_done) struct builder b = {};
+        const struct endpoint *e;
+
+        (void) state;
+        add_association(&l, 1, 44, 1);
+        assert_int_equal(add_local(&l, 1, "10.0.0.1"), 0);
+        assert_int_equal(add_path(&l, 1, "10.0.0.2", 2), 0);
+        add_endpoint(&l, 2, 42, 5001);
+        assert_int_equal(add_local(&l, 2, "10.0.0.3"), 0);
+        add_endpoint(&l, 3, 42, 5000);
+        assert_int_equal(add_local(&l, 3, "10.0.0.4"), 0);
+        assert_int_equal(add_local(&l, 3, "fd00::4"), 0);
+        /* An endpoint has no paths, and the association is not the last one any more. */
+        assert_int_equal(add_path(&l, 3, "10.0.0.2", 2), -EBADMSG);
+        assert_int_equal(add_local(&l, 1, "10.0.0.9"), -EBADMSG);
+        /* Its bucket was walked again. */
+        add_endpoint(&l, 2, 42, 5001);
+        assert_int_equal(add_local(&l, 2, "10.0.0.5"), 0);
+        add_endpoint(&l, 4, 44, 5000);
+        assert_int_equal(bpf_listing_finish(&l), 0);
+
+        assert_int_equal(bpf_listing_next_netns(&l, 0), 42);
+        assert_int_equal(bpf_listing_next_netns(&l, 42), 44);
+        assert_int_equal(bpf_listing_next_netns(&l, 44), 0);
+        assert_int_equal(bpf_listing_build(&l, 42, &b), 0);
+        assert_int_equal(b.n_associations, 0);
+        assert_int_equal(b.n_endpoints, 2);
+        e = b.endpoints;
+        assert_int_equal(e->local_port, 5000);
+        assert_int_equal(e->netns, 42);
+        assert_int_equal(e->inode, 78);
+        assert_int_equal(e->uid, 1000);
+        assert_int_equal(e->state, ENDPOINT_LISTENING);
+        assert_int_equal(e->style, STYLE_ONE_TO_MANY);
+        for (unsigned i = 0; i < _ENDPOINT_FIELD_MAX; i++)
+                assert_true(FIELD_GIVEN(e, i));
+        assert_int_equal(e->local.count, 2);
+        assert_int_equal(b.addresses[e->local.first + 1].family, AF_INET6);
+        assert_int_equal(e[1].local_port, 5001);
+        assert_int_equal(e[1].local.count, 1);
+        assert_int_equal(b.addresses[e[1].local.first].bytes[3], 5);
+
+        assert_int_equal(bpf_listing_build(&l, 44, &b), 0);
+        assert_int_equal(b.n_endpoints, 3);
+        assert_int_equal(b.n_associations, 1);
+}
+
 /* What no kernel says is refused, and nothing of it kept. */
 static void test_unsound(void **state) {
         _cleanup_(bpf_listing_done) struct bpf_listing l = { .hz = 250 };
         struct record_association good = association(1, 42, 9), bad;
         struct record_local local = { .head = { RECORD_LOCAL, 0, 1 }, .address = { .family = 7 } };
+        struct record_endpoint listener = endpoint(3, 42, 5000);
         struct record_head head = { 99, 0, 1 };
 
         (void) state;
@@ -210,12 +270,18 @@ static void test_unsound(void **state) {
         bad.state = 8;
         assert_int_equal(add(&l, &bad, sizeof(bad)), -EBADMSG);
         bad = good;
-        bad.style = 3;
+        bad.socket.style = 3;
         assert_int_equal(add(&l, &bad, sizeof(bad)), -EBADMSG);
         bad = good;
-        bad.socket_state = 13;
+        bad.socket.state = 13;
         assert_int_equal(add(&l, &bad, sizeof(bad)), -EBADMSG);
-        assert_int_equal(l.n_rows, 0);
+        assert_int_equal(l.n_associations, 0);
+        assert_int_equal(add(&l, &listener, sizeof(listener) - 1), -EBADMSG);
+        listener.socket.state = 13;
+        assert_int_equal(add(&l, &listener, sizeof(listener)), -EBADMSG);
+        listener.socket = (struct record_socket) { .state = 10, .style = 3 };
+        assert_int_equal(add(&l, &listener, sizeof(listener)), -EBADMSG);
+        assert_int_equal(l.n_endpoints, 0);
 
         assert_int_equal(add(&l, &good, sizeof(good)), 0);
         assert_int_equal(add(&l, &local, sizeof(local)), -EBADMSG);
@@ -249,6 +315,7 @@ int main(void) {
                 cmocka_unit_test(test_repeated),
                 cmocka_unit_test(test_missed),
                 cmocka_unit_test(test_namespaces),
+                cmocka_unit_test(test_endpoints),
                 cmocka_unit_test(test_unsound),
                 cmocka_unit_test(test_maximum),
         };

@@ -27,12 +27,9 @@ static struct record_event event(uint64_t at, uint64_t key, enum event_kind kind
                 .new_state = new_state,
                 .trigger = { .kind = TRIGGER_CHUNK, .number = CHUNK_COOKIE_ACK },
                 .association = {
-                        .netns = 42,
+                        .socket = { .inode = 77, .netns = 42, .state = 1, .style = 2 },
                         .id = 7,
-                        .inode = 77,
                         .state = (uint8_t) new_state,
-                        .socket_state = 1,
-                        .style = 2,
                         .local_port = 5000,
                         .peer_port = 6000,
                         .local_tag = (uint32_t) key,
@@ -330,13 +327,13 @@ static void test_owner(void **state) {
         const struct process *p;
         struct snapshot *s;
 
-        r.association.inode = 0;
+        r.association.socket.inode = 0;
         r.trigger = (struct record_trigger) {
                 .kind = TRIGGER_PRIMITIVE, .number = PRIMITIVE_ASSOCIATE, .pid = UINT32_C(0x7fffffff), .comm = "gone\033[31m",
         };
         add(n, r);
         r = event(200, 1, EVENT_END, 1, 0);
-        r.association.inode = 0;
+        r.association.socket.inode = 0;
         add(n, r);
         s = finish(n, NULL);
         for (unsigned i = 0; i < 2; i++) {
@@ -354,11 +351,11 @@ static void test_own_only(void **state) {
         struct record_event r = event(100, 1, EVENT_STATE, 3, 5);
         struct news *n = *state;
 
-        r.association.netns = 43;
+        r.association.socket.netns = 43;
         add(n, r);
         assert_int_equal(news_finish(n, before, true, &s), 0);
         assert_null(s);
-        r.association.netns = 42;
+        r.association.socket.netns = 42;
         add(n, r);
         assert_int_equal(news_finish(n, before, true, &s), 0);
         assert_int_equal(snapshot_head(s)->n_happenings, 1);
@@ -390,7 +387,9 @@ static void test_steps(void **state) {
 
         chunk.path = address("10.0.0.2");
         timer.trigger = (struct record_trigger) { .kind = TRIGGER_TIMER, .number = TIMER_SACK };
-        stray.association = (struct record_association) { .netns = 42, .local_port = 9, .peer_port = 10 };
+        stray.association = (struct record_association) {
+                .socket = { .netns = 42 }, .local_port = 9, .peer_port = 10,
+        };
         stray.path = address("10.0.0.3");
         stray.n_paths = 0;
         add(n, chunk);
@@ -470,7 +469,7 @@ static void test_unsound(void **state) {
         bad.local[0].family = 3;
         assert_int_equal(news_add(n, &bad, sizeof(bad)), 0);
         bad = good;
-        bad.association.style = 9;
+        bad.association.socket.style = 9;
         assert_int_equal(news_add(n, &bad, sizeof(bad)), 0);
         bad = path_event(100, 1, EVENT_PATH_STATE, "10.0.0.2", 2, 99);
         assert_int_equal(news_add(n, &bad, sizeof(bad)), 0);

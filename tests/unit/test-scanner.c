@@ -22,7 +22,7 @@ struct bpf_events {
 
 #define BATCH_MAX 64u
 
-int bpf_events_open(struct bpf_events **ret, char why[static BPF_EVENTS_WHY_MAX]) {
+int bpf_events_open(struct bpf_events **ret, char why[static BPF_WHY_MAX]) {
         (void) ret;
         (void) why;
         return -EOPNOTSUPP;

@@ -145,7 +145,10 @@ def test_shows_namespaces_without_a_process(machine):
     for ports in (5009, 6009), (6009, 5009):
         assert row_is(rows[ports], netns=number, netnsName=None, state="established", localAddresses=["127.0.0.1"])
         assert rows[ports]["owners"][0]["pid"] == process.pid
-    assert source(machine, "bpf_listing")["rows"] == 2
+    [listener] = listed(machine, "eps")
+    assert row_is(listener, netns=number, netnsName=None, localPort=5009, localAddresses=["127.0.0.1"])
+    assert listener["owners"][0]["pid"] == process.pid
+    assert source(machine, "bpf_listing")["rows"] == 3 and source(machine, "eps")["result"] == "skipped"
     process.kill()
     eventually(lambda: listed(machine, "assocs"), lambda rows: rows == [])
 

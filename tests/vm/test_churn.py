@@ -7,6 +7,7 @@ import pytest
 
 import journal
 import load
+import seen
 
 UNTOUCHED = 500
 RATE = 200
@@ -102,3 +103,57 @@ def test_untouched_associations_are_never_missed(machine, bpf):
     assert journal.status(machine)["journal"]["lost"] == 0
     print(f"{churn.stdout.strip()}, told {len(told)}, looked on: {result}")
     held.kill()
+
+
+# Endpoints begin and cease to listen as fast as they can, on the ports between those of others, while they are listed.
+LISTENERS = """
+import json, os, random, socket, subprocess, sys, time
+
+first, n, seconds = (int(argument) for argument in sys.argv[1:])
+
+def listener(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)
+    s.bind(("127.0.0.1", port))
+    s.listen()
+    return s
+
+others = os.fork()
+if others == 0:
+    while True:
+        some = [listener(port) for port in random.sample(range(first + 1, first + 2 * n, 2), 50)]
+        for s in some:
+            # Out of the table and into it again, which an endpoint may do without an end
+            s.listen(0)
+            s.listen()
+        for s in some:
+            s.close()
+
+held = [listener(port) for port in range(first, first + 2 * n, 2)]
+result = {"listings": 0, "others": 0, "wrong": 0}
+end = time.monotonic() + seconds
+# What has begun is in the next look.
+subprocess.run(["sctpctl", "eps", "--json=short"], stdout=subprocess.DEVNULL, check=True)
+while time.monotonic() < end:
+    rows = json.loads(subprocess.run(["sctpctl", "eps", "--json=short"], stdout=subprocess.PIPE, check=True).stdout)
+    ports = sorted(row["localPort"] for row in rows if row["localPort"] % 2 == 0)
+    result["listings"] += 1
+    result["others"] += len(rows) - len(ports)
+    result["wrong"] += ports != list(range(first, first + 2 * n, 2))
+os.kill(others, 9)
+print(json.dumps(result))
+"""
+
+
+@pytest.mark.kernel("6.12")
+@pytest.mark.parametrize("bpf", ["yes", "no"])
+def test_untouched_endpoints_are_never_missed(machine, bpf):
+    machine.put("/etc/sctpmond.conf.d/20-test.conf", f"[Monitor]\nInterval=100ms\nCpuShare=100%\nBpf={bpf}\n")
+    machine.run("modprobe sctp && systemctl start sctpmond")
+    source = "bpf_listing" if bpf == "yes" else "eps"
+    seen.eventually(lambda: seen.source(machine, source), lambda now: now["result"] == "read")
+    machine.put("/run/listeners.py", LISTENERS)
+    result = json.loads(machine.run(f"python3 /run/listeners.py 20000 {UNTOUCHED} 15").stdout)
+    print(result)
+
+    assert result["wrong"] == 0 and result["listings"] >= 5 and result["others"] > 0
+    assert seen.source(machine, source)["result"] == "read"
