@@ -197,6 +197,10 @@ static int set_thing(const struct log *l, json_t *change, const char *type) {
         if (r >= 0 && !endpoint) {
                 r = set_number(l, thing, "associationId", "SCTP_ASSOC_ID");
                 if (r >= 0)
+                        r = set_number(l, thing, "localTag", "SCTP_LOCAL_TAG");
+                if (r >= 0)
+                        r = set_number(l, thing, "peerTag", "SCTP_PEER_TAG");
+                if (r >= 0)
                         r = set_number(l, thing, "peerPort", "SCTP_PEER_PORT");
                 if (r >= 0)
                         r = set_list(l, thing, "peerAddresses", "SCTP_PEER_ADDRS");
@@ -228,6 +232,7 @@ static json_t *read_entry(struct log *l) {
                 { "certainty", "SCTP_CERTAINTY", false }, { "durationMs", "SCTP_DURATION_MS", true },
                 { "path", "SCTP_PATH", false }, { "oldPathState", "SCTP_PATH_OLD_STATE", false },
                 { "newPathState", "SCTP_PATH_NEW_STATE", false }, { "oldPrimaryAddress", "SCTP_OLD_PRIMARY", false },
+                { "oldLocalTag", "SCTP_OLD_LOCAL_TAG", true }, { "oldPeerTag", "SCTP_OLD_PEER_TAG", true },
                 { "cause", "SCTP_CAUSE", false }, { "causeCertainty", "SCTP_CAUSE_CERTAINTY", false },
                 { "established", "SCTP_ESTABLISHED", true }, { "failed", "SCTP_FAILED", true },
                 { "oldState", "SCTP_OLD_STATE", false }, { "newState", "SCTP_NEW_STATE", false },

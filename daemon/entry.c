@@ -173,6 +173,14 @@ static void put_association(struct buffer *b, const struct change *change) {
 
         if (FIELD_GIVEN(a, ASSOCIATION_ID))
                 put_number(b, "SCTP_ASSOC_ID", a->id);
+        if (FIELD_GIVEN(a, ASSOCIATION_LOCAL_TAG))
+                put_number(b, "SCTP_LOCAL_TAG", a->detail.local_tag);
+        if (FIELD_GIVEN(a, ASSOCIATION_PEER_TAG))
+                put_number(b, "SCTP_PEER_TAG", a->detail.peer_tag);
+        if (change->old_local_tag != 0)
+                put_number(b, "SCTP_OLD_LOCAL_TAG", change->old_local_tag);
+        if (change->old_peer_tag != 0)
+                put_number(b, "SCTP_OLD_PEER_TAG", change->old_peer_tag);
         if (is_step(change->type)) {
                 put_known(b, "SCTP_OLD_STATE", association_state_name(change->old_state));
                 put_known(b, "SCTP_NEW_STATE", association_state_name(change->new_state));

@@ -334,6 +334,8 @@ static int tell_kept(const struct walk *w, const struct association *old, const 
         if (is_restart(old, new)) {
                 struct change c = change_of(w, CHANGE_ASSOCIATION_RESTART, old, new);
 
+                c.old_local_tag = old->detail.local_tag;
+                c.old_peer_tag = old->detail.peer_tag;
                 r = tell(w, &c);
         }
         if (r >= 0 && old->state != new->state)
@@ -773,6 +775,8 @@ static struct change change_of_happening(const struct snapshot *news, uint32_t i
                 .path_old_state = h->path_old_state,
                 .path_new_state = h->path_new_state,
                 .old_primary = h->old_primary.family != 0 ? &h->old_primary : NULL,
+                .old_local_tag = h->old_local_tag,
+                .old_peer_tag = h->old_peer_tag,
                 .cause = h->cause,
                 .cause_certainty = CERTAINTY_EXACT,
                 .trigger = h->trigger.kind != TRIGGER_NONE ? &h->trigger : NULL,

@@ -51,6 +51,7 @@ struct change {
                                                  * from, or the timer's; else NULL */
         int path_old_state, path_new_state;     /* of path_state; -1: not known */
         const struct address *old_primary;      /* of primary_changed; NULL: none was marked */
+        uint32_t old_local_tag, old_peer_tag;   /* of association_restart: until then; 0: not known */
         uint8_t reasons;                        /* bits of enum impairment. impaired: now; recovered: until now */
         enum cause cause;                       /* of association_down */
         enum certainty cause_certainty;

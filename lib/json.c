@@ -402,6 +402,10 @@ void json_write_change(struct buffer *b, const struct change *c) {
                 put_path_change(b, c);
         if (c->type == CHANGE_PRIMARY_CHANGED && c->old_primary)
                 put_address(b, "oldPrimaryAddress", c->old_primary);
+        if (c->old_local_tag != 0)
+                put_u64(b, "oldLocalTag", c->old_local_tag);
+        if (c->old_peer_tag != 0)
+                put_u64(b, "oldPeerTag", c->old_peer_tag);
         if (c->type == CHANGE_IMPAIRED || c->type == CHANGE_RECOVERED)
                 put_names(b, "reasons", c->reasons, _IMPAIRMENT_MAX, impairment_name);
         if (c->type == CHANGE_ASSOCIATION_DOWN) {

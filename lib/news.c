@@ -481,6 +481,7 @@ static int fill_row(struct edition *x, const struct record_event *r, enum change
                 .path_old_state = -1,
                 .path_new_state = -1,
                 .old_local_tag = r->old_local_tag,
+                .old_peer_tag = r->old_peer_tag,
                 .trigger = trigger_of(&r->trigger, x->hz),
         };
         bool of_state = old_state != new_state && type != CHANGE_STEP;

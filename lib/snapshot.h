@@ -188,13 +188,13 @@ struct happening {
         uint64_t at_monotonic;
         uint64_t duration_usec;         /* how long the old state (the path's) had lasted; 0: not known */
         uint32_t path;                  /* index among the row's paths; UINT32_MAX: none */
-        uint32_t old_local_tag;         /* of association_restart: its tag until then */
+        uint32_t old_local_tag, old_peer_tag;           /* of association_restart: until then */
         uint8_t type;                   /* enum change_type */
         uint8_t cause;                  /* of association_down: enum cause */
         int8_t old_state, new_state;    /* enum association_state */
         int8_t path_old_state, path_new_state;          /* enum path_state; -1: none */
         struct address old_primary;     /* of primary_changed; else its family is 0 */
-        uint8_t reserved[8];
+        uint8_t reserved[4];
         struct trigger trigger;
 };
 

@@ -234,6 +234,8 @@ static int tell_all(const struct change *c, void *userdata) {
                 (void) address_text(&c->path->address, text);
         else if (c->old_primary)
                 (void) address_text(c->old_primary, text);
+        if (c->old_local_tag != 0)
+                snprintf(text, sizeof(text), "%u/%u", c->old_local_tag, c->old_peer_tag);
         snprintf(t->text + n, sizeof(t->text) - n, "%s %s %s>%s %u %us\n", change_type_name(c->type), text,
                  c->path && c->path_old_state >= 0 ? path_state_name(c->path_old_state) : "-",
                  c->path && c->path_new_state >= 0 ? path_state_name(c->path_new_state) : "-",
@@ -297,7 +299,7 @@ static void test_paths(void **state) {
         assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2, .n = 3, .paths = { { 1, 2 }, { 2, 2 }, { 3, 2 } }, .judged = true),
                      SKETCH(.local_tag = 3, .peer_tag = 4, .n = 3, .paths = { { 2, 2 }, { 1, PATH_INACTIVE }, { 4, 2 } },
                             .judged = true, .impaired = 1),
-                     "association_restart  ->- 0 0s\nprimary_changed 10.0.0.1 ->- 0 0s\n"
+                     "association_restart 1/2 ->- 0 0s\nprimary_changed 10.0.0.1 ->- 0 0s\n"
                      "path_state 10.0.0.1 active>inactive 0 4s\npath_added 10.0.0.4 ->active 0 0s\n"
                      "path_removed 10.0.0.3 active>- 0 0s\nimpaired  ->- 1 0s\n");
         /* While it is set up its paths are only being found out; impaired from the beginning it is. */
@@ -308,7 +310,7 @@ static void test_paths(void **state) {
 
 static void test_restart(void **state) {
         (void) state;
-        assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 3, .peer_tag = 4), "association_restart  ->- 0 0s\n");
+        assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 3, .peer_tag = 4), "association_restart 1/2 ->- 0 0s\n");
         assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 1, .peer_tag = 4), "");
         assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 3, .peer_tag = 2), "");
         assert_drawn(SKETCH(.local_tag = 1, .peer_tag = 2), SKETCH(.local_tag = 0), "");

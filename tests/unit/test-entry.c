@@ -199,6 +199,10 @@ static void test_steps(void **state) {
         expect(&c, 6, "SCTP association 5 appeared in cookie_echoed: " ENDS);
         c = change_of(s, CHANGE_ASSOCIATION_RESTART);
         expect(&c, 4, "SCTP association 5 restarted: " ENDS);
+        c.old_local_tag = 7;
+        c.old_peer_tag = UINT32_MAX;
+        assert_line(text_of(&c), "SCTP_OLD_LOCAL_TAG=7");
+        assert_line(text_of(&c), "SCTP_OLD_PEER_TAG=4294967295");
         c = change_of(s, CHANGE_ENDPOINT_ADDED);
         expect(&c, 6, "SCTP endpoint listening: [fd00::1]:5062 and 1 more");
         c = change_of(s, CHANGE_ENDPOINT_REMOVED);

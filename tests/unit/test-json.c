@@ -298,7 +298,7 @@ static void test_changes(void **state) {
                         "\"cause\":\"aborted\",\"causeCertainty\":\"low\","
                         "\"newState\":\"established\",\"oldState\":\"cookie_wait\",",
                 },
-                { CHANGE_ASSOCIATION_RESTART, "" },
+                { CHANGE_ASSOCIATION_RESTART, "\"oldLocalTag\":7,\"oldPeerTag\":4294967295," },
                 { CHANGE_PATH_STATE, "\"newPathState\":\"active\",\"path\":\"10.0.1.1\"," },
                 { CHANGE_PATH_ADDED, "\"path\":\"10.0.1.1\"," },
                 { CHANGE_PATH_REMOVED, "\"path\":\"10.0.1.1\"," },
@@ -319,7 +319,7 @@ static void test_changes(void **state) {
         s = sample(250);
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 bool is_path = cases[i].type >= CHANGE_PATH_STATE && cases[i].type <= CHANGE_PATH_REMOVED;
-                bool unobserved = cases[i].type == CHANGE_UNOBSERVED;
+                bool unobserved = cases[i].type == CHANGE_UNOBSERVED, restart = cases[i].type == CHANGE_ASSOCIATION_RESTART;
                 const struct association *a = snapshot_associations(s);
                 const struct path *p = snapshot_paths(s, a->paths);
                 struct change change = {
@@ -327,6 +327,7 @@ static void test_changes(void **state) {
                         .association = unobserved ? NULL : a, .path = is_path ? p : NULL,
                         .old_state = ASSOCIATION_COOKIE_WAIT, .new_state = ASSOCIATION_ESTABLISHED,
                         .path_old_state = -1, .path_new_state = PATH_ACTIVE, .old_primary = &p->address,
+                        .old_local_tag = restart ? 7 : 0, .old_peer_tag = restart ? UINT32_MAX : 0,
                         .reasons = 1 << IMPAIRED_PATH_PF | 1 << IMPAIRED_HEARTBEATS_OFF, .cause = CAUSE_ABORTED,
                         .netns = 5, .established = 3, .peer_name = "hlr \"1\"",
                 };

@@ -369,10 +369,12 @@ static void test_restart(void **state) {
         struct snapshot *s;
 
         r.old_local_tag = 55;
+        r.old_peer_tag = 66;
         add(n, r);
         s = finish(n, NULL);
         assert_int_equal(snapshot_happenings(s)->type, CHANGE_ASSOCIATION_RESTART);
         assert_int_equal(snapshot_happenings(s)->old_local_tag, 55);
+        assert_int_equal(snapshot_happenings(s)->old_peer_tag, 66);
         snapshot_unref(s);
 }
 

@@ -303,6 +303,15 @@ def check_the_same_association_goes_on(machine, bpf):
     entries = same_everywhere(machine)
     at_server = without_steps(story(entries, 5000, client=False))
     assert at_server == ["up", "restart"]
+    restart = next(entry for entry in journal.of(entries, 5000, 6000) if entry["kind"] == "association_restart")
+    for tag in "LOCAL_TAG", "PEER_TAG":
+        assert 0 < int(restart[f"SCTP_OLD_{tag}"]) != int(restart[f"SCTP_{tag}"]) > 0
+    [logged] = [
+        change for change in map(json.loads, machine.run("sctpctl log --json=short").stdout.splitlines())
+        if change.get("type") == "association_restart"
+    ]
+    assert str(logged["oldLocalTag"]) == restart["SCTP_OLD_LOCAL_TAG"]
+    assert str(logged["association"]["peerTag"]) == restart["SCTP_PEER_TAG"]
     assert without_steps(story(entries, 5000)) == ["up", "down: aborted", "up"]
     assert without_steps(story(entries, 5001)) == ["up", "primary_changed"]
     assert without_steps(story(entries, 5001, client=False)) == ["up"]
