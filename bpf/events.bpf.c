@@ -34,8 +34,8 @@ char LICENSE[] SEC("license") = "GPL";
 /* A timer or primitive that this knows no name for. */
 #define UNKNOWN 255
 
-/* Set by the loader: every call of the state machine is told. */
-volatile bool trace = false;
+/* Set by the scanner, at any time. */
+volatile struct tracing tracing = {};
 
 __u64 calls = 0;                        /* of the state machine */
 __u64 lost = 0;                         /* events that the ring buffer had no room for */
@@ -301,6 +301,20 @@ static __always_inline void read_source(const struct frame *frame, struct socket
         bpf_probe_read_kernel(ret, sizeof(*ret), __builtin_preserve_access_index(&chunk->source));
 }
 
+static __always_inline bool is_traced(__u16 local_port, __u16 peer_port) {
+        bool any = true;
+
+        for (int i = 0; i < TRACE_PORTS_MAX; i++) {
+                __u16 port = tracing.ports[i];
+
+                if (port && (port == local_port || port == peer_port))
+                        return true;
+                any &= !port;
+        }
+
+        return any;
+}
+
 /* Of a chunk that belongs to no association: an INIT, or one out of the blue. */
 static __always_inline void tell_chunk(const struct frame *frame, __u64 stack) {
         const struct sctp_endpoint *endpoint = (const void *) frame->endpoint;
@@ -311,6 +325,8 @@ static __always_inline void tell_chunk(const struct frame *frame, __u64 stack) {
 
         read_source(frame, &source);
         bpf_probe_read_kernel(&destination, sizeof(destination), __builtin_preserve_access_index(&chunk->dest));
+        if (!is_traced(__builtin_bswap16(destination.port), __builtin_bswap16(source.port)))
+                return;
         r = reserve(EVENT_STEP);
         if (!r)
                 return;
@@ -503,8 +519,9 @@ int enter(struct pt_regs *registers) {
 
 static __always_inline void tell_step(const struct frame *frame, __u64 stack, __u32 state) {
         struct news news = { .event = EVENT_STEP, .old_state = frame->entry_state, .new_state = state };
+        const struct sctp_association *asoc = (const void *) frame->association;
 
-        if (frame->internal)
+        if (frame->internal || !is_traced(BPF_CORE_READ(asoc, base.bind_addr.port), BPF_CORE_READ(asoc, peer.port)))
                 return;
         if (frame->type == VALUE(sctp_event_type, SCTP_EVENT_T_TIMEOUT) &&
             is_path_timer(translate_timer(frame->subtype)))
@@ -526,7 +543,7 @@ int leave(struct pt_regs *registers) {
 
         state = frame->state;
         key = frame->association;
-        if (key == 0 && trace && frame->type == VALUE(sctp_event_type, SCTP_EVENT_T_CHUNK))
+        if (key == 0 && tracing.on && frame->type == VALUE(sctp_event_type, SCTP_EVENT_T_CHUNK))
                 tell_chunk(frame, stack);
         if (key && !frame->ended) {
                 const struct sctp_association *asoc = (const void *) key;
@@ -534,7 +551,7 @@ int leave(struct pt_regs *registers) {
 
                 state = BPF_CORE_READ(asoc, state);
                 news.new_state = state;
-                if (trace)
+                if (tracing.on)
                         tell_step(frame, stack, state);
                 if (state != frame->state) {
                         news.event = EVENT_STATE;
@@ -597,7 +614,7 @@ int BPF_KPROBE(free_association, struct sctp_association *asoc) {
                 return 0;
         if (!frame || !frame->created) {
                 news.old_state = frame ? frame->state : BPF_CORE_READ(asoc, state);
-                if (trace && frame)
+                if (tracing.on && frame)
                         tell_step(frame, stack, STATE_CLOSED);
                 tell(frame, key, stack, &news);
         }

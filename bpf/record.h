@@ -98,6 +98,15 @@ struct record_association {
               control_sent, control_received;
 };
 
+#define TRACE_PORTS_MAX 4
+
+/* Which calls of the state machine are told: those of associations that have one of these ports, on either side. */
+struct tracing {
+        __u8 on;                        /* 0: none, whatever follows */
+        __u8 reserved;
+        __u16 ports[TRACE_PORTS_MAX];   /* 0: none; without any, all calls are told */
+};
+
 enum event_kind {
         EVENT_STATE = 1,                /* a step from one state to another; the first is from closed */
         EVENT_END,                      /* the association is freed */

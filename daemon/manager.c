@@ -164,7 +164,7 @@ static int ask(struct manager *m) {
                 .serial = m->serial + 1,
                 .dear_usec = full ? dear_usec(m) : DEAR_USEC_WAITING,
                 .new_only = !full,
-                .trace = m->tracing,
+                .tracing = m->tracing,
                 .off = config_off(&m->config),
         };
         int r;
@@ -466,7 +466,7 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
         snapshot_unref(before);
         make_samples(m);
         hold_limit(&m->holds, m->current);
-        if (m->tracing)
+        if (m->tracing.on)
                 monitor_check_trace(&m->monitors, manager_untraceable(m, snapshot_head(m->current)), steps_lost);
         report_flapping(m, w.now, !m->config.damping);
         notify_status(m);
@@ -481,12 +481,12 @@ const char *manager_untraceable(const struct manager *m, const struct snapshot_h
 }
 
 void manager_follow(struct manager *m) {
-        struct scanner_request q = { .trace = monitor_wants_trace(&m->monitors), .off = config_off(&m->config) };
+        struct scanner_request q = { .tracing = monitor_tracing(&m->monitors), .off = config_off(&m->config) };
 
         set_scan_timer(m);
-        if (m->tracing == q.trace)
+        if (memcmp(&m->tracing, &q.tracing, sizeof(q.tracing)) == 0)
                 return;
-        m->tracing = q.trace;
+        m->tracing = q.tracing;
         /* The next look says it, too. */
         (void) scanner_ask(m->scanner_fd, &q);
 }

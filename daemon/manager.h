@@ -52,7 +52,7 @@ struct manager {
         unsigned n_early;
         bool other_endpoints;                   /* the kernel has said so since the last full scan was asked for */
         uint64_t stirred;                       /* monotonic: when it ceased to be calm; 0: it is */
-        bool tracing;                           /* somebody wants to hear of every step */
+        struct tracing tracing;                 /* steps that somebody wants to hear of */
         bool told_any;                          /* news have told what no checkpoint may know of */
         uint64_t full_cpu_usec, cheap_cpu_usec; /* of the last full one; the part of the last one that was not dear */
 

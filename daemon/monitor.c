@@ -241,14 +241,30 @@ bool monitor_wants_updates(const struct monitor_list *monitors) {
         return false;
 }
 
-bool monitor_wants_trace(const struct monitor_list *monitors) {
+struct tracing monitor_tracing(const struct monitor_list *monitors) {
+        struct tracing t = {};
         const struct monitor *m;
+        bool all = false;
 
-        TAILQ_FOREACH(m, monitors, entry)
-                if (m->options.trace)
-                        return true;
+        TAILQ_FOREACH(m, monitors, entry) {
+                const struct filter *f = &m->options.filter;
+                uint16_t port = f->port ?: f->local.port ?: f->peer.port;
+                size_t i = 0;
 
-        return false;
+                if (!m->options.trace)
+                        continue;
+                t.on = 1;
+                while (i < TRACE_PORTS_MAX && t.ports[i] != 0 && t.ports[i] != port)
+                        i++;
+                if (port == 0 || i == TRACE_PORTS_MAX)
+                        all = true;
+                else
+                        t.ports[i] = port;
+        }
+        if (all)
+                memset(t.ports, 0, sizeof(t.ports));
+
+        return t;
 }
 
 void monitor_tell(struct monitor_list *monitors, const struct event *e) {

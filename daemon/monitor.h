@@ -31,7 +31,7 @@ int monitor_new(struct manager *manager, struct call *call, const struct monitor
 /* Whether anybody wants to hear of figures. */
 bool monitor_wants_updates(const struct monitor_list *monitors);
 /* Or of steps. */
-bool monitor_wants_trace(const struct monitor_list *monitors);
+struct tracing monitor_tracing(const struct monitor_list *monitors);
 
 /* For each change of a look, before the history has got it; for each association whose figures alone have changed. */
 void monitor_tell(struct monitor_list *monitors, const struct event *e);

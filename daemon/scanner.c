@@ -35,7 +35,7 @@ struct scanner {
         uint64_t module_looked;         /* monotonic; 0: not yet */
         struct programs programs;
         uint64_t events_lost;           /* of which the server has heard */
-        bool trace;                     /* somebody wants to hear of every step */
+        struct tracing tracing;         /* steps that somebody wants to hear of */
         bool own_only;                  /* what happens in other network namespaces is nobody's news */
 };
 
@@ -68,7 +68,7 @@ static bool request_sound(const struct scanner_request *q) {
         static const uint8_t zero[sizeof(q->reserved)] = {};
 
         return q->dear_usec <= SCANNER_DEAR_USEC_MAX && q->off < 1u << _SOURCE_MAX && q->new_only <= 1 &&
-               q->wish_statistics <= 1 && q->trace <= 1 && memcmp(q->reserved, zero, sizeof(zero)) == 0;
+               q->wish_statistics <= 1 && q->tracing.on <= 1 && memcmp(q->reserved, zero, sizeof(zero)) == 0;
 }
 
 /* A namespace whose number may not be read is called otherwise by the programs: nothing can be joined. */
@@ -174,7 +174,7 @@ static int scan(struct scanner *s, const struct scanner_request *q) {
 
 static void set_trace(struct scanner *s) {
         if (s->programs.events)
-                bpf_events_trace(s->programs.events, s->trace);
+                bpf_events_trace(s->programs.events, &s->tracing);
 }
 
 /* Waits for a request, and tells news meanwhile. 0: there is one. */
@@ -218,7 +218,7 @@ static int serve_request(struct scanner *s) {
         if (n != sizeof(q) || !request_sound(&q))
                 return -EBADMSG;
 
-        s->trace = q.trace;
+        s->tracing = q.tracing;
         set_trace(s);
         if (q.serial == 0)
                 return 1;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include "record.h"
 #include "snapshot.h"
 
 /* The scanner process: it alone reads the kernel, may block there, has the capabilities that this takes and no others,
@@ -13,14 +14,14 @@
 
 /* What a scan is asked for; see struct scan_options. */
 struct scanner_request {
-        uint64_t serial;                /* from 1; 0: no scan is asked for, and no answer, only that `trace` holds */
+        uint64_t serial;                /* from 1; 0: no scan is asked for, and no answer, only that `tracing` holds */
         uint64_t dear_usec;             /* up to SCANNER_DEAR_USEC_MAX */
         uint64_t wish_netns;
         uint32_t wish_id;
         uint32_t off;                   /* bits by enum source */
         uint8_t new_only, wish_statistics;      /* 0 or 1 */
-        uint8_t trace;                  /* 0 or 1: from now on news have steps, too */
-        uint8_t reserved[5];            /* 0 */
+        struct tracing tracing;         /* from now on news have these steps, too */
+        uint8_t reserved[4];            /* 0 */
 };
 
 /* Forks the scanner. `previous` (may be NULL) is the scan it starts from, of which the caller has the only

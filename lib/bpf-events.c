@@ -106,8 +106,8 @@ bool bpf_events_endpoints(struct bpf_events *e) {
         return endpoints;
 }
 
-void bpf_events_trace(struct bpf_events *e, bool on) {
-        *(volatile bool *) &e->program->bss->trace = on;
+void bpf_events_trace(struct bpf_events *e, const struct tracing *tracing) {
+        memcpy(&e->program->bss->tracing, tracing, sizeof(*tracing));
 }
 
 void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, uint64_t *ret_steps_lost,
@@ -158,9 +158,9 @@ bool bpf_events_endpoints(struct bpf_events *e) {
         return false;
 }
 
-void bpf_events_trace(struct bpf_events *e, bool on) {
+void bpf_events_trace(struct bpf_events *e, const struct tracing *tracing) {
         (void) e;
-        (void) on;
+        (void) tracing;
 }
 
 void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, uint64_t *ret_steps_lost,

@@ -26,9 +26,9 @@ int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool 
  * a look tells. */
 bool bpf_events_endpoints(struct bpf_events *e);
 
-/* From now on every step of the state machine is told, or none. Those for which there is no room are left out, so that
+/* From now on these steps of the state machine are told. Those for which there is no room are left out, so that
  * they never take the place of what happens. */
-void bpf_events_trace(struct bpf_events *e, bool on);
+void bpf_events_trace(struct bpf_events *e, const struct tracing *tracing);
 
 /* How many events and steps were lost since it was opened, and its report as a source. */
 void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, uint64_t *ret_steps_lost,

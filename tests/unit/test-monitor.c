@@ -536,7 +536,46 @@ static void assert_trace(const struct world *w, bool on) {
         struct scanner_request q = take_request(w);
 
         assert_int_equal(q.serial, 0);
-        assert_int_equal(q.trace, on);
+        assert_int_equal(q.tracing.on, on);
+}
+
+/* Those of up to so many ports are told apart before they are told; beyond, all are. */
+static void test_traced_ports(void **state) {
+        struct varlink_client *c, *followers[TRACE_PORTS_MAX + 2];
+        static const char *const names[] = { "port", "localPort", "peerPort" };
+        struct scanner_request q;
+        struct world *w = *state;
+
+        c = begin(w, 10);
+        for (unsigned i = 0; i <= TRACE_PORTS_MAX; i++) {
+                followers[i] = subscribe(w, json_pack("{sbsbs{si}}", "trace", 1, "present", 0, "filter",
+                                                      names[i % ELEMENTS(names)], 5000 + i), 0, 10);
+                q = take_request(w);
+                assert_true(q.serial == 0 && q.tracing.on == 1);
+                for (unsigned k = 0; k < TRACE_PORTS_MAX; k++)
+                        assert_int_equal(q.tracing.ports[k], k <= i && i < TRACE_PORTS_MAX ? 5000 + k : 0);
+                assert_reply(followers[i], NULL, "ready");
+        }
+        /* What is traced already is no news. */
+        followers[TRACE_PORTS_MAX + 1] = subscribe(w, json_pack("{sbsb}", "trace", 1, "present", 0), 0, 10);
+        assert_reply(followers[TRACE_PORTS_MAX + 1], NULL, "ready");
+        assert_false(request_waits(w, 100));
+        varlink_client_free(followers[1]);
+        assert_false(request_waits(w, 100));
+        varlink_client_free(followers[TRACE_PORTS_MAX + 1]);
+        q = take_request(w);
+        assert_int_equal(q.tracing.on, 1);
+        assert_int_equal(q.tracing.ports[0], 5000);
+        for (unsigned k = 1; k < TRACE_PORTS_MAX; k++)
+                assert_int_equal(q.tracing.ports[k], 5001 + k);
+        varlink_client_free(followers[0]);
+        assert_int_equal(take_request(w).tracing.ports[0], 5002);
+        for (unsigned i = 2; i <= TRACE_PORTS_MAX; i++)
+                varlink_client_free(followers[i]);
+        do
+                q = take_request(w);
+        while (q.tracing.on);
+        varlink_client_free(c);
 }
 
 /* Steps come to those who ask for them, while they do, and are remembered nowhere. */
@@ -557,7 +596,7 @@ static void test_trace(void **state) {
                 /* Requests for looks go on saying it. */
                 struct scanner_request q = take_request(w);
 
-                assert_true(q.trace == 1 && q.serial > 0);
+                assert_true(q.tracing.on == 1 && q.serial > 0);
                 give(w, made_up(q.serial, 0, 10, 0));
         }
         assert_reply(all, NULL, "ready");
@@ -826,6 +865,7 @@ int main(void) {
                 TEST(test_some_stall),
                 TEST(test_figures),
                 TEST(test_trace),
+                TEST(test_traced_ports),
                 TEST(test_history),
                 TEST(test_samples),
                 TEST(test_too_many_samples),

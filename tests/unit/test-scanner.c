@@ -17,7 +17,8 @@
 struct bpf_events {
         int fd;
         uint64_t lost;
-        bool endpoints, trace;
+        bool endpoints;
+        struct tracing tracing;
 };
 
 #define BATCH_MAX 64u
@@ -56,7 +57,7 @@ int bpf_events_read(struct bpf_events *e, const struct snapshot *previous, bool 
                         e->endpoints = true;
                         continue;
                 }
-                if (bytes[i] == 'T' && !e->trace)
+                if (bytes[i] == 'T' && !e->tracing.on)
                         continue;
                 assert_int_equal(builder_add_association(&b, &a), 0);
                 a->id = (uint8_t) bytes[i];
@@ -81,8 +82,8 @@ bool bpf_events_endpoints(struct bpf_events *e) {
         return endpoints;
 }
 
-void bpf_events_trace(struct bpf_events *e, bool on) {
-        e->trace = on;
+void bpf_events_trace(struct bpf_events *e, const struct tracing *tracing) {
+        e->tracing = *tracing;
 }
 
 void bpf_events_status(const struct bpf_events *e, uint64_t *ret_lost, uint64_t *ret_steps_lost,
@@ -223,12 +224,12 @@ static void test_refuses_unsound_requests(void **state) {
                 int fd, status;
                 pid_t pid;
 
-                q.trace += i == 1 ? 2 : 0;
+                q.tracing.on += i == 1 ? 2 : 0;
                 q.dear_usec += i == 2;
                 q.off += i == 3;
                 q.new_only += i == 4;
                 q.wish_statistics += i == 5;
-                q.reserved[4] = i == 6;
+                q.reserved[3] = i == 6;
                 size -= i == 7;
                 assert_int_equal(scanner_start(NULL, &pid, &fd), 0);
                 assert_int_equal(send(fd, &q, size, 0), size);
@@ -313,7 +314,7 @@ static void test_tells_news(void **state) {
         /* Steps for who asks for them; that is no question that would be answered. */
         assert_int_equal(write(kernel, "Ta", 2), 2);
         assert_int_equal(receive_news(fd, &serial, &error), 1);
-        assert_int_equal(scanner_ask(fd, &(struct scanner_request) { .trace = 1 }), 0);
+        assert_int_equal(scanner_ask(fd, &(struct scanner_request) { .tracing.on = 1 }), 0);
         assert_int_equal(write(kernel, "Ta", 2), 2);
         assert_int_equal(receive_news(fd, &serial, &error), 2);
         assert_int_equal(serial, 0);

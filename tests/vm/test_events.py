@@ -415,14 +415,22 @@ def test_trace(stage):
     assert not [follower.stderr for follower in followers if follower.stderr]
     assert "step" not in stage.run("sctpctl log").stdout
 
-    # When nobody asks any more the kernel tells steps no longer, of heartbeats for instance.
+    # When nobody asks any more the kernel tells steps no longer, of heartbeats for instance; nor those of other ports.
     for follower in followers:
         follower.kill(signal.SIGTERM)
-    eventually(lambda: journal.status(stage)["clients"]["monitors"], lambda n: n == 0)
-    journal.settle(stage)
-    told_before = source(stage, "bpf_events")["rows"]
-    stage.run("sleep 2 && sctpctl eps")
-    assert source(stage, "bpf_events")["rows"] == told_before
+    told = None
+    for command, grows in (None, False), ("sctpctl trace", True), ("sctpctl trace --port=1", False):
+        follower = command and stage.spawn(f"exec {command}")
+        eventually(lambda: journal.status(stage)["clients"]["monitors"], lambda n: n == bool(command))
+        journal.settle(stage)
+        told = source(stage, "bpf_events")["rows"]
+        if grows:
+            eventually(lambda: source(stage, "bpf_events")["rows"], lambda now: now > told)
+        else:
+            stage.run("sleep 2 && sctpctl eps")
+            assert source(stage, "bpf_events")["rows"] == told
+        if follower:
+            follower.kill(signal.SIGTERM)
 
     stage.put("/etc/sctpmond.conf.d/30-test.conf", "[Monitor]\nBpf=no\n")
     stage.run("systemctl reload sctpmond && sctpctl eps")
