@@ -6,12 +6,15 @@
 #include "cgroup.h"
 #include "container.h"
 #include "macro.h"
-#include "owner.h"
+#include "owner-table.h"
 #include "text.h"
 
 /* Of a text about a process beyond this nothing is read: 13 controllers of paths that are as long as paths get, and the
  * arguments of a docker-proxy many times over. */
 #define OWNER_TEXT_MAX (64u * 1024u)
+
+/* PF_KTHREAD in the ninth field of /proc/PID/stat. */
+#define KERNEL_THREAD 0x00200000u
 
 /* NUL-terminated. */
 static int read_text(int dir, const char *name, char *text, size_t size, size_t *ret_length) {
@@ -168,5 +171,40 @@ int owner_process_read(const char *root, pid_t pid, struct owner_process *ret) {
                 read_proxy(text, length, &p);
 
         *ret = p;
+        return 0;
+}
+
+int owner_process_read_stat(int dir, const char *path, uint64_t *ret_start, bool *ret_bare) {
+        _cleanup_close_ int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+        uint64_t flags = 0, start;
+        char text[2048], *field, state = 0;
+        ssize_t length;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        length = read(fd, text, sizeof(text) - 1);
+        if (length <= 0)
+                return length < 0 ? -errno : -ESRCH;
+        text[length] = '\0';
+
+        /* The name is the second field, in parentheses, and may have parentheses and blanks of its own. */
+        field = strrchr(text, ')');
+        for (unsigned n = 3; n <= 22; n++) {
+                field = field ? strchr(field, ' ') : NULL;
+                if (!field)
+                        return -EBADMSG;
+                field++;
+                if (n == 3)
+                        state = *field;
+                else if (n == 9 && text_to_u64(field, strcspn(field, " "), 10, UINT32_MAX, &flags) < 0)
+                        return -EBADMSG;
+        }
+        r = text_to_u64(field, strcspn(field, " "), 10, UINT64_MAX, &start);
+        if (r < 0)
+                return r;
+
+        *ret_start = start;
+        *ret_bare = (flags & KERNEL_THREAD) || state == 'Z' || state == 'X';
         return 0;
 }

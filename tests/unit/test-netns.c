@@ -8,6 +8,8 @@
 #undef NETNS_FORKS_MAX
 #define NETNS_FORKS_MAX 8u
 #include "netns.c"
+#include "netns-enter.c"
+#include "netns-process.c"
 
 #include <pthread.h>
 #include <signal.h>
@@ -169,7 +171,7 @@ static struct netns_place *own_place(struct netns_list *l) {
 static struct entry *add_entry(struct netns_list *l, uint64_t netns, const char *path) {
         struct entry *e = NULL;
 
-        assert_int_equal(find_or_add(l, netns, &e), 0);
+        assert_int_equal(netns_list_find_or_add(l, netns, &e), 0);
         assert_non_null(e);
         snprintf(e->place.path, sizeof(e->place.path), "%s", path);
         e->fresh = false;
@@ -202,7 +204,7 @@ static void test_too_many_namespaces(void **state) {
         /* One goes, and there is room for one that has a process. */
         for (size_t i = 0; i < NETNS_LIST_MAX; i++)
                 assert_true(netns_list_at(l, i)->own || netns_list_at(l, i)->pid == 0);
-        find(l, 4)->place.path[0] = '\0';
+        netns_list_entry(l, 4)->place.path[0] = '\0';
         assert_int_equal(netns_list_update(l, true), -E2BIG);
         assert_null(place_of(l, 4));
         assert_int_equal(netns_list_count(l), NETNS_LIST_MAX - 1);

@@ -16,7 +16,9 @@
 #define OWNER_PROCESSES_MAX 8u
 #define OWNER_NEW_MAX 16u
 #include "../../lib/owner.c"
+#include "../../lib/owner-list.c"
 #include "../../lib/owner-process.c"
+#include "../../lib/owner-walk.c"
 
 #define SOCKETS_MAX 8192u
 #define FOREVER UINT64_MAX
@@ -57,7 +59,7 @@ static int move_up(int fd, int least) {
 static void show(struct shown *s, uint64_t inode) {
         assert_true(s->n < SOCKETS_MAX);
         s->inodes[s->n++] = inode;
-        qsort(s->inodes, s->n, sizeof(*s->inodes), compare_number);
+        qsort(s->inodes, s->n, sizeof(*s->inodes), owner_table_compare_inode);
 }
 
 static void hide(struct shown *s, uint64_t inode) {
@@ -514,11 +516,11 @@ static void test_linger(void **state) {
         assert_non_null(owner_table_process(t, child));
         s.n = 0;
         look(t, &s);
-        assert_non_null(find_holder(t, child));
+        assert_non_null(owner_table_find_holder(t, child));
         assert_false(owns(t, inode_of(fd), child));
-        find_holder(t, child)->needed -= OWNER_LINGER_USEC + 1;
+        owner_table_find_holder(t, child)->needed -= OWNER_LINGER_USEC + 1;
         look(t, &s);
-        assert_null(find_holder(t, child));
+        assert_null(owner_table_find_holder(t, child));
         end_child(child);
 }
 
@@ -628,8 +630,8 @@ static void test_hostile_name(void **state) {
                 /* It is the same process at the next look. */
                 look(t, &s);
                 assert_ptr_equal(owner_table_process(t, getpid()), p);
-                start = start ?: find_holder(t, getpid())->start;
-                assert_true(find_holder(t, getpid())->start == start);
+                start = start ?: owner_table_find_holder(t, getpid())->start;
+                assert_true(owner_table_find_holder(t, getpid())->start == start);
         }
         assert_int_equal(prctl(PR_SET_NAME, "test-owner"), 0);
 }
@@ -651,12 +653,12 @@ static void test_other_process(void **state) {
         assert_string_equal(p->process.command, "renamed");
         assert_int_equal(prctl(PR_SET_NAME, "test-owner"), 0);
 
-        start = find_holder(t, getpid())->start;
+        start = owner_table_find_holder(t, getpid())->start;
         assert_true(start > 0);
-        find_holder(t, getpid())->start ^= 1;
+        owner_table_find_holder(t, getpid())->start ^= 1;
         look(t, &s);
         look(t, &s);
-        assert_true(find_holder(t, getpid())->start == start);
+        assert_true(owner_table_find_holder(t, getpid())->start == start);
         assert_owner(t, inode_of(fd), getpid(), fd);
         assert_string_equal(owner_table_process(t, getpid())->process.command, "test-owner");
 }
@@ -695,7 +697,7 @@ static void test_strays_max(void **state) {
         size_t n;
 
         (void) state;
-        assert_int_equal(add_holder(t, 1, 1, &h), 0);
+        assert_int_equal(owner_table_add_holder(t, 1, 1, &h), 0);
         h->n_descriptors = OWNER_STRAYS_MAX + 1;
         h->descriptors = calloc(h->n_descriptors, sizeof(*h->descriptors));
         assert_non_null(h->descriptors);
@@ -951,10 +953,10 @@ static void test_listed_ends(void **state) {
         assert_int_equal(m.calls, 2);
 
         /* It is remembered for a while. */
-        assert_non_null(find_holder(t, child));
-        find_holder(t, child)->needed -= OWNER_LINGER_USEC + 1;
+        assert_non_null(owner_table_find_holder(t, child));
+        owner_table_find_holder(t, child)->needed -= OWNER_LINGER_USEC + 1;
         look_at(t, &s, &m, false, FOREVER);
-        assert_null(find_holder(t, child));
+        assert_null(owner_table_find_holder(t, child));
 
         /* One that cannot be found is not looked for again and again. */
         has(&m, child, 9, 101);
@@ -980,7 +982,7 @@ static void test_listed_ends(void **state) {
         look_at(t, &s, &m, false, FOREVER);
         assert_string_equal(owner_table_process(t, getpid())->process.command, "test-owner");
         /* /proc knows that it is another one before the list does. */
-        find_holder(t, getpid())->start ^= 1;
+        owner_table_find_holder(t, getpid())->start ^= 1;
         look_at(t, &s, &m, false, FOREVER);
         assert_null(owner_table_process(t, getpid()));
         t->list_cost = 0;
