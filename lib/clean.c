@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -44,12 +45,27 @@ static bool take_hex(struct rest *r, unsigned *ret) {
         return true;
 }
 
+/* Whether one of eight characters does not stand for itself. Below a byte that borrows from it no other is told apart:
+ * that one does not, either. */
+static bool has_special(uint64_t eight) {
+        const uint64_t each = UINT64_C(0x0101010101010101), top = each << 7;
+
+        return ((eight | (eight - each * ' ') | ((eight ^ each * '"') - each) | ((eight ^ each * '\\') - each) |
+                 ((eight ^ each * 0x7f) - each)) & top) != 0;
+}
+
 /* What stands for itself: nearly all there is. */
 static const char *skip_plain(const char *at, const char *end) {
         static const bool plain[UINT8_MAX + 1] = {
                 [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
         };
+        uint64_t eight;
 
+        for (; end - at >= (ptrdiff_t) sizeof(eight); at += sizeof(eight)) {
+                memcpy(&eight, at, sizeof(eight));
+                if (has_special(eight))
+                        break;
+        }
         while (at < end && plain[(uint8_t) *at])
                 at++;
 

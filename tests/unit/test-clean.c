@@ -59,6 +59,20 @@ static void test_refused(void **state) {
         assert_false(clean_object("{\"a\":\"\0\"}", 9));
 }
 
+/* Each character at each place of a string that is looked at in pieces. */
+static void test_each_character(void **state) {
+        (void) state;
+        for (unsigned c = 1; c <= UINT8_MAX; c++)
+                for (size_t place = 6; place < 6 + 19; place++) {
+                        char text[] = "{\"a\":\"xxxxxxxxxxxxxxxxxxxy\"}";
+                        bool plain = c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+
+                        text[place + 1] = (char) c;
+                        if (is_clean(text) != plain)
+                                fail_msg("character %#x at %zu", c, place);
+                }
+}
+
 /* An object with so many arrays within each other. */
 static bool is_clean_with(size_t arrays) {
         char text[4 * CLEAN_DEPTH_MAX] = "{\"a\":";
@@ -94,6 +108,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_clean),
                 cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_each_character),
                 cmocka_unit_test(test_depth),
                 cmocka_unit_test(test_cut_off),
         };

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from kernel import SUITES
+from kernel import SUITES, TESTING
 from machine import start
 
 BUILT = Path(__file__).resolve().parents[2] / "build/tree"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kernel", action="append", choices=list(SUITES), help="only this kernel")
+    parser.addoption("--kernel", action="append", choices=[*SUITES, *TESTING], help="only this kernel")
     parser.addoption("--tree", type=Path, default=BUILT, help="what `make install DESTDIR=TREE` made")
 
 

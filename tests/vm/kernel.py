@@ -9,6 +9,8 @@ import cache
 
 # Version and the Debian release that has it.
 SUITES = {"6.1": "bookworm", "6.12": "trixie"}
+# Only where it is asked for: what is there changes from week to week.
+TESTING = {"7.2": "forky"}
 PACKAGE = "linux-image-cloud-amd64"
 INIT = Path(__file__).with_name("guest") / "initrd-init"
 # What a guest needs before it has a root: its disk, and the port that its agent listens on.
@@ -17,7 +19,7 @@ EARLY_MODULES = ["virtio_pci", "virtio_blk", "virtio_console"]
 
 class Kernel:
     def __init__(self, version):
-        suite = SUITES[version]
+        suite = (SUITES | TESTING)[version]
         self.version = version
         self.directory = cache.entry(
             f"kernel-{version}", [suite, Path(__file__), INIT], lambda work: _make(suite, work)
@@ -29,12 +31,15 @@ class Kernel:
 
 def _make(suite, work):
     everything = work / "everything"
+    # A mirror may be some weeks behind.
+    late = ['--aptopt=Acquire::Check-Valid-Until "false"'] if suite in TESTING.values() else []
     subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=extract", f"--include={PACKAGE}", suite, everything],
+        ["mmdebstrap", "--quiet", "--variant=extract", f"--include={PACKAGE}", *late, suite, everything],
         check=True,
     )
-    next(everything.glob("boot/vmlinuz-*")).rename(work / "vmlinuz")
-    # Releases differ in whether /lib is still a directory of its own.
+    # Releases differ in where it is, and in whether /lib is still a directory of its own.
+    image = next(path for pattern in ("boot/vmlinuz-*", "**/lib/modules/*/vmlinuz") for path in everything.glob(pattern))
+    image.rename(work / "vmlinuz")
     modules = [path for path in everything.glob("**/lib/modules") if path.is_dir()]
     (work / "lib").mkdir()
     modules[0].rename(work / "lib/modules")
