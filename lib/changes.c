@@ -794,6 +794,32 @@ static void tell_tally(struct tally *tally, const struct change *c) {
                 (void) tally_tell_down(tally, netns, established, c->cause);
 }
 
+/* Whether the association has become, in the look, what the change made of it. */
+static bool is_shown(const struct snapshot *look, const struct association *row, const struct change *c) {
+        const struct path *paths = snapshot_paths(look, row->paths), *primary = snapshot_primary(c->snapshot, c->association);
+        const struct path *path = NULL;
+        uint32_t cursor = 0;
+
+        if (c->path)
+                path = find_path(paths, row->paths.count, &c->path->address, &cursor);
+        switch (c->type) {
+        case CHANGE_ASSOCIATION_RESTART:
+                return FIELD_GIVEN(row, ASSOCIATION_LOCAL_TAG) &&
+                       row->detail.local_tag == c->association->detail.local_tag;
+        case CHANGE_PATH_STATE:
+                return path && path_last_state(path) == c->path_new_state;
+        case CHANGE_PATH_ADDED:
+                return path;
+        case CHANGE_PATH_REMOVED:
+                return !path;
+        case CHANGE_PRIMARY_CHANGED:
+                path = snapshot_primary(look, row);
+                return path && primary && address_equal(&path->address, &primary->address);
+        default:
+                return false;
+        }
+}
+
 /* Whether the look has it: what is not in it any more has ended before, whatever else is told of it, unless it began
  * after. */
 static bool is_in_look(const struct told_rows *rows, const struct told *told, const struct change *c) {
@@ -803,9 +829,9 @@ static bool is_in_look(const struct told_rows *rows, const struct told *told, co
         if (!rows->look || told_find(told, c->association))
                 return false;
         row = told_rows_find(rows, c->association);
-        if (c->type != CHANGE_ASSOCIATION_UP && c->type != CHANGE_ASSOCIATION_STATE)
-                return !row;
-        return row ? row->state >= c->new_state : c->old_state != ASSOCIATION_CLOSED;
+        if (c->type == CHANGE_ASSOCIATION_UP || c->type == CHANGE_ASSOCIATION_STATE)
+                return row ? row->state >= c->new_state : c->old_state != ASSOCIATION_CLOSED;
+        return !row || is_shown(rows->look, row, c);
 }
 
 int changes_tell(struct snapshot *news, const struct snapshot *look, struct told *told, struct tally *tally,

@@ -471,6 +471,40 @@ static void test_since_a_look(void **state) {
         expect_looks(t, NOTHING(5), NOTHING(7), "");
 }
 
+/* Likewise what does not change an association's state: it is in the look, or it is told. */
+static void test_the_same_since_a_look(void **state) {
+        const struct row row = ESTABLISHED(7, 70), failed = { 7, 70, ASSOCIATION_ESTABLISHED, PATH_INACTIVE },
+                         two = { .id = 7, .tag = 70, .state = ASSOCIATION_ESTABLISHED, .path_state = -1, .two_paths = true },
+                         restarted = ESTABLISHED(7, 75);
+        const struct {
+                enum change_type type;
+                uint32_t tag;
+                const struct row *before, *after;
+                const char *told;
+        } cases[] = {
+                { CHANGE_ASSOCIATION_RESTART, 75, &row, &restarted, "association_restart 7 established>established" },
+                { CHANGE_PATH_STATE, 70, &row, &failed, "path_state 7 active>inactive" },
+                { CHANGE_PATH_ADDED, 70, &row, &two, "path_added 7 ->-" },
+                { CHANGE_PATH_REMOVED, 70, &two, &row, "path_removed 7 ->-" },
+        };
+        struct told *t = *state;
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                const struct step step = {
+                        3, cases[i].type, ASSOCIATION_ESTABLISHED, ASSOCIATION_ESTABLISHED, 7, cases[i].tag, PATH_ACTIVE,
+                        PATH_INACTIVE,
+                };
+                char told[128];
+
+                snprintf(told, sizeof(told), "%s exact with trigger\n", cases[i].told);
+                expect_more(t, news(&step, 1), look(2, cases[i].after, 1), "");
+                assert_int_equal(told_count(t), 0);
+                expect_more(t, news(&step, 1), look(2, cases[i].before, 1), told);
+                expect_looks(t, look(2, cases[i].before, 1), look(5, cases[i].after, 1), "");
+                assert_int_equal(told_count(t), 0);
+        }
+}
+
 /* Beyond the maximum looks alone tell, and nothing twice. */
 static void test_maximum(void **state) {
         struct told *t = *state;
@@ -633,6 +667,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_looks_without_tags, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_since_a_look, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_the_same_since_a_look, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_maximum, setup, teardown),
                 cmocka_unit_test(test_counters),
                 cmocka_unit_test(test_unsound),
