@@ -12,7 +12,7 @@ import seen
 UNTOUCHED = 500
 RATE = 200
 # More for a closer look.
-SECONDS = 30
+SECONDS = 20
 
 HELD_PORT = 7000
 CHURN_PORT = 7001
@@ -145,15 +145,13 @@ print(json.dumps(result))
 
 
 @pytest.mark.kernel("6.12")
-@pytest.mark.parametrize("bpf", ["yes", "no"])
-def test_untouched_endpoints_are_never_missed(machine, bpf):
-    machine.put("/etc/sctpmond.conf.d/20-test.conf", f"[Monitor]\nInterval=100ms\nCpuShare=100%\nBpf={bpf}\n")
+def test_untouched_endpoints_are_never_missed(machine):
+    machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nInterval=100ms\nCpuShare=100%\nBpf=yes\n")
     machine.run("modprobe sctp && systemctl start sctpmond")
-    source = "bpf_listing" if bpf == "yes" else "eps"
-    seen.eventually(lambda: seen.source(machine, source), lambda now: now["result"] == "read")
+    seen.eventually(lambda: seen.source(machine, "bpf_listing"), lambda now: now["result"] == "read")
     machine.put("/run/listeners.py", LISTENERS)
     result = json.loads(machine.run(f"python3 /run/listeners.py 20000 {UNTOUCHED} 15").stdout)
     print(result)
 
     assert result["wrong"] == 0 and result["listings"] >= 5 and result["others"] > 0
-    assert seen.source(machine, source)["result"] == "read"
+    assert seen.source(machine, "bpf_listing")["result"] == "read"

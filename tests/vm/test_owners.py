@@ -112,6 +112,7 @@ def words(process, first):
     return [int(word) for word in line.split()[1:]]
 
 
+@pytest.mark.kernel("6.1")
 def test_whose_socket_it_is(machine):
     check_whose_socket_it_is(machine)
     assert source(machine, "owners").get("reason") is None

@@ -14,7 +14,7 @@ from counter import Counter
 IDLE, CHURNING, RATE = 2500, 500, 200
 IDLE_PORT, CHURN_PORT = 7000, 7001
 # Two minutes go by until all is counted; `./quickstart soak` asks for ten minutes of it on each kernel.
-SECONDS = 60
+SECONDS = 45
 
 ENDS = """
 ip netns add peer

@@ -123,6 +123,7 @@ def test_listening_endpoints(machine):
     assert listing[0].split()[:3] == ["LOCAL", "PORT", "STATE"] and len(listing) == 1 + len(expected)
 
 
+@pytest.mark.kernel("6.12")
 def test_associations(machine):
     netns = start_daemon(machine)
     started = time.time()

@@ -64,6 +64,7 @@ def listed(machine):
     return json.loads(machine.run("sctpctl assocs --json=short").stdout)
 
 
+@pytest.mark.kernel("6.12")
 def test_same_ports_from_two_addresses(machine):
     process = start(machine, [f"{address}:{PORT}" for address in LOCAL])
     rows = listed(machine)
