@@ -5,6 +5,9 @@ import pytest
 from peers import client, server, wait_for_listeners
 from seen import by_port, by_ports, eventually, listed, row_is, status
 
+# systemd-analyze(1)
+EXPOSURE_MAX, LEAST_EXPOSURE_MAX = 3.0, 1.5
+
 IN_PEER = "ip netns exec peer"
 IN_POD = "ip netns exec pod"
 
@@ -154,6 +157,39 @@ def test_each_capability_is_for_one_thing(machine):
     assert now["owners"] == now["socket_options"] == now["original"] == NOTHING
     assert now["sock_diag"] == {HOST}
     assert {"owners", "socket_options", "conntrack"} <= reasons(machine).keys()
+
+
+def exposure(machine):
+    """What systemd makes of the unit: 0 is none, 10 all there is."""
+    return float(machine.run("systemd-analyze security --no-pager sctpmond | sed -n 's/.*exposure level.*: \\([0-9.]*\\).*/\\1/p'").stdout)
+
+
+@pytest.mark.kernel("6.12")
+def test_least_privilege(machine):
+    start_peers(machine)
+    restart(machine, bpf="yes")
+    # Neither gets worse unnoticed.
+    assert exposure(machine) <= EXPOSURE_MAX
+    machine.run("cp /usr/share/doc/sctpmon/examples/least-privilege.conf /etc/systemd/system/sctpmond.service.d/90-least.conf")
+    machine.run("systemctl daemon-reload && systemctl restart sctpmond")
+    assert exposure(machine) <= LEAST_EXPOSURE_MAX
+
+    # Of its own namespace what the kernel tells everybody; and why there is no more.
+    eventually(lambda: told(machine), lambda now: now["sock_diag"] == now["rows"] == {HOST})
+    wait_for_looks(machine)
+    now = told(machine)
+    assert now["rows"] == {HOST} and now["owners"] == now["socket_options"] == now["original"] == NOTHING
+    assert row_is(by_ports(listed(machine, "assocs"))[HOST], state="established", style="one_to_one", uid=0)
+    assert by_port(listed(machine, "eps")).keys() == {5000}
+    sources = {source["name"]: source for source in status(machine)["sources"]}
+    for name in "namespaces", "owners", "socket_options", "conntrack", "bpf_events", "bpf_listing":
+        assert "CAP_" in sources[name]["reason"], sources[name]
+    # From inside: no capability in either process, and what is filtered fails.
+    for pid in status(machine)["pid"], status(machine)["scannerPid"]:
+        text = machine.get(f"/proc/{pid}/status").decode()
+        for name in "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb":
+            assert f"{name}:\t0000000000000000\n" in text, text
+        assert "NoNewPrivs:\t1\n" in text and "Seccomp:\t2\n" in text
 
 
 @pytest.mark.kernel("6.1")
