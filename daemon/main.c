@@ -15,8 +15,8 @@
 #include "socket.h"
 
 #define CONFIG_PATH SYSCONFDIR "/sctpmond.conf"
-#define SOCKET_PATH RUNSTATEDIR "/sctpmon/io.sctpmon.Monitor"
-#define STATE_DIRECTORY RUNSTATEDIR "/sctpmond"
+#define SOCKET_PATH "/run/sctpmon/io.sctpmon.Monitor"
+#define STATE_DIRECTORY "/run/sctpmond"
 
 enum {
         OPTION_HELP = 1000,

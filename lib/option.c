@@ -53,18 +53,18 @@ static int get_number(int fd, int option, int *ret) {
  * for the socket's lock while its owner, or the kernel for it, is at work: that cannot be avoided. */
 static int hold(int process, const struct option_socket *socket) {
         _cleanup_close_ int fd = -EBADF;
-        struct stat st;
         int protocol = 0;
+        struct stat st;
 
         fd = (int) syscall(SYS_pidfd_getfd, process, socket->fd, 0);
         if (fd < 0)
                 return errno == EBADF || errno == ESRCH ? -ESTALE : -errno;
+        /* It may be a file by now: one of a file system whose owner does not answer is not even to be looked at. */
+        if (get_number(fd, SO_PROTOCOL, &protocol) < 0 || protocol != IPPROTO_SCTP)
+                return -ESTALE;
         if (fstat(fd, &st) < 0)
                 return -errno;
-        /* A file may have the same number. */
-        if (!S_ISSOCK(st.st_mode) || st.st_ino != socket->inode)
-                return -ESTALE;
-        if (get_number(fd, SO_PROTOCOL, &protocol) < 0 || protocol != IPPROTO_SCTP)
+        if (st.st_ino != socket->inode)
                 return -ESTALE;
 
         return steal_fd(&fd);

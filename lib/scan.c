@@ -18,6 +18,9 @@
  * own. */
 #define SCAN_EMPTY_TURNS 8u
 
+_Static_assert(SNAPSHOT_COUNTERS_MAX >= 40 * NETNS_LIST_MAX && SNAPSHOT_NAMESPACES_MAX >= NETNS_LIST_MAX,
+               "what all namespaces have fits into one look");
+
 struct scan_memory {
         struct netns_list *namespaces;
         struct owner_table *owners;

@@ -57,6 +57,17 @@ static bool text_ends(const char *text, size_t size) {
         return memchr(text, '\0', size);
 }
 
+/* Escaped before it came here, whatever it is of: no line of its own in a log, and nothing that a terminal obeys. */
+static bool text_sound(const char *text, size_t size) {
+        const char *end = memchr(text, '\0', size);
+
+        for (const char *p = text; end && p < end; p++)
+                if ((uint8_t) *p < ' ' || *p == 0x7f)
+                        return false;
+
+        return end;
+}
+
 static bool address_sound(const struct address *a) {
         return a->family == AF_INET || a->family == AF_INET6;
 }
@@ -67,14 +78,14 @@ static bool address_sound_if_any(const struct address *a) {
 }
 
 static bool process_sound(const struct process *p) {
-        return text_ends(p->command, sizeof(p->command)) && text_ends(p->unit, sizeof(p->unit)) &&
-               text_ends(p->runtime, sizeof(p->runtime)) && text_ends(p->container_id, sizeof(p->container_id)) &&
-               text_ends(p->container, sizeof(p->container)) && text_ends(p->pod, sizeof(p->pod));
+        return text_sound(p->command, sizeof(p->command)) && text_sound(p->unit, sizeof(p->unit)) &&
+               text_sound(p->runtime, sizeof(p->runtime)) && text_sound(p->container_id, sizeof(p->container_id)) &&
+               text_sound(p->container, sizeof(p->container)) && text_sound(p->pod, sizeof(p->pod));
 }
 
 static bool netns_sound(const struct netns *n) {
-        return text_ends(n->name, sizeof(n->name)) && text_ends(n->container, sizeof(n->container)) &&
-               text_ends(n->error, sizeof(n->error));
+        return text_sound(n->name, sizeof(n->name)) && text_sound(n->container, sizeof(n->container)) &&
+               text_sound(n->error, sizeof(n->error));
 }
 
 #define BELOW(word, n) ((word) < (UINT64_C(1) << (n)))
@@ -142,11 +153,11 @@ static bool sound(const struct snapshot_head *h) {
             h->n_paths > SNAPSHOT_PATHS_MAX || h->n_addresses > SNAPSHOT_ADDRESSES_MAX ||
             h->n_counters > SNAPSHOT_COUNTERS_MAX || h->n_complaints > SNAPSHOT_COMPLAINTS_MAX ||
             !address_sound_if_any(&h->statistics.max_rto_path) ||
-            !text_ends(h->reason, sizeof(h->reason)) || !text_ends(h->advice, sizeof(h->advice)))
+            !text_sound(h->reason, sizeof(h->reason)) || !text_sound(h->advice, sizeof(h->advice)))
                 return false;
 
         for (uint32_t i = 0; i < _SOURCE_MAX; i++)
-                if (h->sources[i].result > SOURCE_FAILED || !text_ends(h->sources[i].text, sizeof(h->sources[i].text)))
+                if (h->sources[i].result > SOURCE_FAILED || !text_sound(h->sources[i].text, sizeof(h->sources[i].text)))
                         return false;
 
         for (uint32_t i = 0; i < h->n_endpoints; i++) {
@@ -208,7 +219,7 @@ static bool sound(const struct snapshot_head *h) {
         for (uint32_t i = 0; i < h->n_complaints; i++) {
                 const struct complaint *c = (const struct complaint *) (block + h->complaints) + i;
 
-                if (!text_ends(c->file, sizeof(c->file)) || !text_ends(c->text, sizeof(c->text)))
+                if (!text_sound(c->file, sizeof(c->file)) || !text_sound(c->text, sizeof(c->text)))
                         return false;
         }
 
@@ -251,10 +262,11 @@ int snapshot_load(const char *path, struct snapshot **ret) {
         _cleanup_close_ int file = -EBADF, fd = -EBADF;
         struct stat st;
 
-        file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        /* Whoever wrote it may have been taken over: a FIFO is not waited for. */
+        file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (file < 0 || fstat(file, &st) < 0)
                 return -errno;
-        if (!S_ISREG(st.st_mode))
+        if (!S_ISREG(st.st_mode) || (uint64_t) st.st_size > SNAPSHOT_FILE_MAX)
                 return -EBADMSG;
 
         fd = memfd_create("sctpmon-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);

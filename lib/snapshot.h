@@ -18,13 +18,16 @@
 #define SNAPSHOT_ASSOCIATIONS_MAX   1000000u
 #define SNAPSHOT_PATHS_MAX          8000000u
 #define SNAPSHOT_ADDRESSES_MAX      8000000u
-#define SNAPSHOT_COUNTERS_MAX       262144u
+/* 32 to 40 of each of the 65,536 namespaces. */
+#define SNAPSHOT_COUNTERS_MAX       2621440u
 #define SNAPSHOT_NAMESPACES_MAX     65536u
 #define SNAPSHOT_PROCESSES_MAX      65536u
 #define SNAPSHOT_OWNERS_MAX         4000000u
 #define SNAPSHOT_HAPPENINGS_MAX     SNAPSHOT_ASSOCIATIONS_MAX
 /* Addresses of one side of one row: more than an INIT of 64 KiB can list. */
 #define SNAPSHOT_ROW_MAX            16384u
+/* Read from a file, in bytes. */
+#define SNAPSHOT_FILE_MAX           (UINT64_C(2) << 30)
 /* Malformed rows are all counted, the first ones are kept in words. */
 #define SNAPSHOT_COMPLAINTS_MAX     32u
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "builder.h"
 #include "impaired.h"
@@ -114,6 +115,9 @@ static void test_unsound(void **state) {
         REFUSED(memset(h->advice, 'x', sizeof(h->advice)));
         REFUSED(h->sources[0].result = 77);
         REFUSED(memset(h->sources[1].text, 'x', sizeof(h->sources[1].text)));
+        REFUSED(strcpy(h->reason, "none\nMAINPID=1"));
+        REFUSED(strcpy(h->sources[1].text, "\x1b[2J"));
+        REFUSED(strcpy(h->advice, "\x7f"));
         REFUSED(a[3].local.first = UINT32_MAX);
         REFUSED(a[3].paths.count = UINT32_MAX);
         REFUSED(a[3].state = _ASSOCIATION_STATE_MAX);
@@ -216,6 +220,12 @@ static void test_saved_and_loaded(void **state) {
         (void) fclose(f);
         assert_int_equal(snapshot_load(path, &t), -EBADMSG);
         assert_int_equal(snapshot_load(directory, &t), -EBADMSG);
+        assert_int_equal(truncate(path, (off_t) SNAPSHOT_FILE_MAX + 1), 0);
+        assert_int_equal(snapshot_load(path, &t), -EBADMSG);
+        /* One that nobody writes into. */
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_int_equal(snapshot_load(path, &t), -EBADMSG);
         assert_int_equal(snapshot_save(s, "/nonexistent/snapshot"), -ENOENT);
 
         (void) unlink(path);
