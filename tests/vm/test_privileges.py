@@ -174,16 +174,15 @@ def test_least_privilege(machine):
     machine.run("systemctl daemon-reload && systemctl restart sctpmond")
     assert exposure(machine) <= LEAST_EXPOSURE_MAX
 
-    # Of its own namespace what the kernel tells everybody; and why there is no more.
-    eventually(lambda: told(machine), lambda now: now["sock_diag"] == now["rows"] == {HOST})
+    # What the kernel tells everybody; and why there is no more.
+    eventually(lambda: told(machine), lambda now: now["rows"] == EVERYTHING["rows"] and now["sock_diag"] == {HOST})
     wait_for_looks(machine)
     now = told(machine)
-    assert now["rows"] == {HOST} and now["owners"] == now["socket_options"] == now["original"] == NOTHING
-    assert row_is(by_ports(listed(machine, "assocs"))[HOST], state="established", style="one_to_one", uid=0)
-    assert by_port(listed(machine, "eps")).keys() == {5000}
-    sources = {source["name"]: source for source in status(machine)["sources"]}
-    for name in "namespaces", "owners", "socket_options", "conntrack", "bpf_events", "bpf_listing":
-        assert "CAP_" in sources[name]["reason"], sources[name]
+    assert now["rows"] == EVERYTHING["rows"] and now["sock_diag"] == {HOST}
+    assert now["owners"] == now["socket_options"] == now["original"] == NOTHING
+    sources = {source["name"]: source.get("reason", "") for source in status(machine)["sources"]}
+    for name in "owners", "socket_options", "conntrack", "bpf_events", "bpf_listing":
+        assert "CAP_" in sources[name], (name, sources)
     # From inside: no capability in either process, and what is filtered fails.
     for pid in status(machine)["pid"], status(machine)["scannerPid"]:
         text = machine.get(f"/proc/{pid}/status").decode()
