@@ -38,7 +38,7 @@ ACCELERATORS = {"kvm": ["-accel", "kvm", "-cpu", "host"], "tcg": ["-accel", "tcg
 def start(version, *, memory=MEMORY, tree=None, docker=False):
     """A fresh machine with this kernel; with a DESTDIR tree, that is installed in it; with docker, dockerd runs and
     has the image "sctp"."""
-    kernels = [Kernel(name) for name in SUITES]
+    kernels = [Kernel(name) for name in dict.fromkeys([*SUITES, version])]
     kernel = next(kernel for kernel in kernels if kernel.version == version)
     flavour = f"{kernel.version}-{memory}" + "-docker" * docker
     state = _booted(kernel, root.image(kernels, docker), memory, docker, flavour)
