@@ -380,12 +380,12 @@ static void make_samples(struct manager *m) {
 }
 
 /* What happened since the last look, as the kernel told it. */
-static int tell_news(struct manager *m, struct snapshot *news, const struct snapshot *look) {
+static int tell_news(struct manager *m, struct snapshot *news, bool early) {
         struct walk w = { .manager = m, .now = snapshot_head(news)->started_monotonic };
         bool left;
         int r;
 
-        r = changes_tell(news, look, m->told, m->tally, &left, tell_one, &w);
+        r = changes_tell(news, m->current, early, m->told, m->tally, &left, tell_one, &w);
         monitor_finish_news(&m->monitors);
         if (r < 0)
                 return r;
@@ -402,7 +402,7 @@ static void tell_early_news(struct manager *m) {
         if (!head->events_on || !m->reported)
                 return;
         for (unsigned i = 0; i < m->n_early; i++) {
-                if (tell_news(m, m->early[i], m->current) < 0)
+                if (tell_news(m, m->early[i], true) < 0)
                         m->hurried = true;
                 snapshot_unref(m->early[i]);
         }
@@ -413,7 +413,7 @@ static int manager_tell_news(struct manager *m, struct snapshot *news) {
         int r = 0;
 
         if (m->reported && m->current && snapshot_head(m->current)->events_on)
-                r = tell_news(m, news, NULL);
+                r = tell_news(m, news, false);
         else if (m->n_early < MANAGER_EARLY_MAX)
                 m->early[m->n_early++] = snapshot_ref(news);
         else

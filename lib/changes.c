@@ -834,19 +834,23 @@ static bool is_in_look(const struct told_rows *rows, const struct told *told, co
         return !row || is_shown(rows->look, row, c);
 }
 
-int changes_tell(struct snapshot *news, const struct snapshot *look, struct told *told, struct tally *tally,
+int changes_tell(struct snapshot *news, const struct snapshot *look, bool early, struct told *told, struct tally *tally,
                  bool *ret_left, change_handler handler, void *userdata) {
+        const struct snapshot_head *head = look ? snapshot_head(look) : NULL;
+        uint64_t since = head && early ? head->started_monotonic : 0;
+        uint64_t until = !head ? 0 : early ? UINT64_MAX : head->started_monotonic + head->duration_usec;
         _cleanup_(told_rows_done) struct told_rows rows = {};
-        uint64_t since = look ? snapshot_head(look)->started_monotonic : 0;
         int r = 0;
 
         *ret_left = false;
-        if (look)
+        /* They are in the order of their times, and it hardly ever happens that one is told so late. */
+        if (snapshot_head(news)->n_happenings > 0 && snapshot_happenings(news)->at_monotonic <= until)
                 r = told_rows_init(&rows, look);
         for (uint32_t i = 0; r >= 0 && i < snapshot_head(news)->n_happenings; i++) {
                 struct change change = change_of_happening(news, i);
+                uint64_t at = snapshot_happenings(news)[i].at_monotonic;
 
-                if (snapshot_happenings(news)[i].at_monotonic < since || is_in_look(&rows, told, &change))
+                if (at < since || (at <= until && is_in_look(&rows, told, &change)))
                         continue;
                 if (change.type == CHANGE_STEP) {
                         r = handler(&change, userdata);

@@ -78,8 +78,9 @@ typedef int (*change_handler)(const struct change *change, void *userdata);
 int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
                  struct told *told, change_handler handler, void *userdata);
 
-/* Tells each happening of the news as a change, and notes it in `told` and, if there is one, in `tally`: all but steps. With `look`
- * (else NULL), which was compared with the one before as if there were no news, those alone that go on from what it
- * shows. Those for which there is no room are left to the next look: *ret_left, where that is so. Returns as above. */
-int changes_tell(struct snapshot *news, const struct snapshot *look, struct told *told, struct tally *tally,
+/* Tells each happening of the news as a change, and notes it in `told` and, if there is one, in `tally`: all but steps.
+ * `look` (NULL: none) is the last one, which was compared with the one before as if these news were not: what happened
+ * while it was made, and stands in it, has been told. `early`: it is the first one, and what happened before it is part
+ * of it. Those for which there is no room are left to the next look: *ret_left, where that is so. Returns as above. */
+int changes_tell(struct snapshot *news, const struct snapshot *look, bool early, struct told *told, struct tally *tally,
                  bool *ret_left, change_handler handler, void *userdata);

@@ -367,10 +367,13 @@ static void settle(struct count *c) {
 
 static void find_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed) {
         uint64_t ended = c->aborts + c->shutdowns, begun_then, ended_then, begun, rest;
+        unsigned then;
 
-        /* Where all that was counted since has been told, what is left was before. */
-        begun_then = c->told_looks == TALLY_LOOKS ? c->begun : c->looks[0].begun;
-        ended_then = c->told_looks == TALLY_LOOKS ? ended : c->looks[0].ended;
+        /* Where all that was counted since has been told, what is left was before: up to the look before this one, for
+         * the kernel counts a moment before it tells. */
+        then = c->told_looks == TALLY_LOOKS ? TALLY_LOOKS - 1 : 0;
+        begun_then = c->looks[then].begun;
+        ended_then = c->looks[then].ended;
         if (begun_then > c->begun_told)
                 *ret_established = begun_then - c->begun_told;
         c->begun_told += *ret_established;

@@ -70,6 +70,7 @@ static struct snapshot *look(unsigned at, const struct row *rows, size_t n) {
         struct snapshot *s = NULL;
 
         begin(&b, at);
+        b.head.duration_usec = USEC_PER_SEC;
         b.head.events_on = 1;
         b.head.sources[SOURCE_LISTING].result = SOURCE_READ;
         for (size_t i = 0; i < n; i++) {
@@ -170,15 +171,19 @@ static int teardown(void **state) {
         return 0;
 }
 
-static void expect_more(struct told *t, struct snapshot *s, struct snapshot *look, const char *expected) {
+static void expect(struct told *t, struct snapshot *s, struct snapshot *look, bool early, const char *expected) {
         struct said said = {};
         bool left;
 
-        assert_int_equal(changes_tell(s, look, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, look, early, t, NULL, &left, say, &said), 0);
         assert_false(left);
         assert_string_equal(said.text, expected);
         snapshot_unref(s);
         snapshot_unref(look);
+}
+
+static void expect_more(struct told *t, struct snapshot *s, struct snapshot *look, const char *expected) {
+        expect(t, s, look, look, expected);
 }
 
 static void expect_news(struct told *t, struct snapshot *s, const char *expected) {
@@ -505,6 +510,22 @@ static void test_the_same_since_a_look(void **state) {
         }
 }
 
+/* What a look saw, and told, before the kernel had come to tell it. */
+static void test_told_late(void **state) {
+        struct told *t = *state;
+
+        expect(t, NEWS(UP(2, 7, 70)), LOOK(2, ESTABLISHED(7, 70)), false, "");
+        expect(t, NEWS(DOWN(3, 8, 80)), LOOK(2, ESTABLISHED(7, 70)), false, "");
+        assert_int_equal(told_count(t), 0);
+        /* It did not see this, */
+        expect(t, NEWS(UP(2, 8, 80)), LOOK(2, ESTABLISHED(7, 70)), false,
+               "association_up 8 closed>established exact with trigger\n");
+        /* did not tell what news had told, */
+        expect(t, NEWS(DOWN(3, 8, 80)), NOTHING(2), false, "association_down 8 established>closed exact with trigger\n");
+        /* and what comes behind it is none of its. */
+        expect(t, NEWS(DOWN(4, 7, 70)), NOTHING(2), false, "association_down 7 established>closed exact with trigger\n");
+}
+
 /* Beyond the maximum looks alone tell, and nothing twice. */
 static void test_maximum(void **state) {
         struct told *t = *state;
@@ -517,14 +538,14 @@ static void test_maximum(void **state) {
         for (uint32_t i = 0; i <= TOLD_MAX; i++)
                 steps[i] = (struct step) UP(2, i + 1, i + 1);
         s = news(steps, TOLD_MAX);
-        assert_int_equal(changes_tell(s, NULL, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, NULL, false, t, NULL, &left, say, &said), 0);
         assert_false(left);
         assert_int_equal(told_count(t), TOLD_MAX);
         snapshot_unref(s);
 
         said = (struct said) {};
         s = news(steps + TOLD_MAX, 1);
-        assert_int_equal(changes_tell(s, NULL, t, NULL, &left, say, &said), 0);
+        assert_int_equal(changes_tell(s, NULL, false, t, NULL, &left, say, &said), 0);
         assert_true(left);
         assert_string_equal(said.text, "");
         snapshot_unref(s);
@@ -668,6 +689,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_since_a_look, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_the_same_since_a_look, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_told_late, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_maximum, setup, teardown),
                 cmocka_unit_test(test_counters),
                 cmocka_unit_test(test_unsound),
