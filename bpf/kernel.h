@@ -276,7 +276,7 @@ struct sctp_ep_common {
         struct sctp_bind_addr bind_addr;
 };
 
-/* Where its place in the table of endpoints was until Linux 6.2. */
+/* Where older kernels have its place in the table of endpoints. */
 struct sctp_ep_common___linked {
         struct hlist_node node;
         int hashent;
