@@ -825,8 +825,8 @@ static bool is_shown(const struct snapshot *look, const struct association *row,
 static bool is_in_look(const struct told_rows *rows, const struct told *told, const struct change *c) {
         const struct association *row;
 
-        /* What it did before was not. */
-        if (!rows->look || told_find(told, c->association))
+        /* What it did before was not; a step by itself never is. */
+        if (!rows->look || told_find(told, c->association) || c->type == CHANGE_STEP)
                 return false;
         row = told_rows_find(rows, c->association);
         if (c->type == CHANGE_ASSOCIATION_UP || c->type == CHANGE_ASSOCIATION_STATE)
