@@ -40,6 +40,7 @@ struct count {
         uint64_t established, others, lost;     /* ends told of in this look; those unseen, of both kinds */
         bool measured;                  /* what there is at this look is the measure */
         uint64_t heard_ups, heard_downs;        /* told by news since the look before; some are counted after this one */
+        uint64_t left_established, left_failed; /* unobserved as of the look before, if all had been told by then */
         unsigned told_looks;            /* see struct tally */
 };
 
@@ -246,6 +247,8 @@ static void go_on(struct count *c, const struct count *before) {
         c->known = true;
         c->begun_told = before->begun_told;
         c->ended_told = before->ended_told;
+        c->left_established = before->left_established;
+        c->left_failed = before->left_failed;
         memcpy(c->looks, before->looks, sizeof(c->looks));
         c->new_aborts = c->aborts - before->aborts;
         c->new_shutdowns = c->shutdowns - before->shutdowns;
@@ -365,26 +368,33 @@ static void settle(struct count *c) {
         }
 }
 
-static void find_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed) {
-        uint64_t ended = c->aborts + c->shutdowns, begun_then, ended_then, begun, rest;
-        unsigned then;
-
-        /* Where all that was counted since has been told, what is left was before: up to the look before this one, for
-         * the kernel counts a moment before it tells. */
-        then = c->told_looks == TALLY_LOOKS ? TALLY_LOOKS - 1 : 0;
-        begun_then = c->looks[then].begun;
-        ended_then = c->looks[then].ended;
-        if (begun_then > c->begun_told)
-                *ret_established = begun_then - c->begun_told;
-        c->begun_told += *ret_established;
-        c->ended_told += *ret_established;
+/* By how much what was counted then exceeds what is told of. */
+static void find_rest(const struct count *c, uint64_t begun_then, uint64_t ended_then, uint64_t *ret_established,
+                      uint64_t *ret_failed) {
+        uint64_t established = begun_then - MIN(begun_then, c->begun_told), begun, rest;
 
         /* Of those told by news some may not have been counted yet, in the place of others that have. */
         begun = c->begun + c->heard_ups;
-        rest = c->ended_told + c->unseen + (begun - MIN(begun, c->begun_told));
-        if (ended_then > rest)
-                *ret_failed = ended_then - rest;
-        c->ended_told += *ret_failed;
+        rest = c->ended_told + established + c->unseen + (begun - MIN(begun, c->begun_told + established));
+
+        *ret_established = established;
+        *ret_failed = ended_then - MIN(ended_then, rest);
+}
+
+static void find_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed) {
+        uint64_t ended = c->aborts + c->shutdowns;
+
+        if (c->told_looks == TALLY_LOOKS) {
+                /* Where all that was counted since has been told, what is left was before. The kernel counts a moment
+                 * before it tells: what is left at two looks. */
+                find_rest(c, c->begun, ended, ret_established, ret_failed);
+                *ret_established = MIN(*ret_established, c->left_established);
+                *ret_failed = MIN(*ret_failed, c->left_failed);
+        } else
+                find_rest(c, c->looks[0].begun, c->looks[0].ended, ret_established, ret_failed);
+        c->begun_told += *ret_established;
+        c->ended_told += *ret_established + *ret_failed;
+        find_rest(c, c->begun, ended, &c->left_established, &c->left_failed);
 
         memmove(c->looks, c->looks + 1, sizeof(c->looks) - sizeof(c->looks[0]));
         c->looks[TALLY_LOOKS - 1].begun = c->begun;
