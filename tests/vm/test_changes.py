@@ -131,6 +131,12 @@ def test_ends_without_bpf(machine):
     check_ends(machine, bpf=False)
 
 
+def wait_for_owners(machine, port):
+    """Afterwards nobody has the socket any more."""
+    eventually(lambda: listed(machine, "assocs", f"--port={port}"),
+               lambda rows: len(rows) == 2 and all(row.get("owners") for row in rows))
+
+
 def check_ends(machine, bpf):
     watch_all(machine, bpf)
 
@@ -140,10 +146,12 @@ def check_ends(machine, bpf):
     wait_for(machine, 5000, "association_down")
     # One that is killed: the kernel closes for it.
     killed_server, killed = join(machine, 5001)
+    wait_for_owners(machine, 5001)
     killed.kill(signal.SIGKILL)
     wait_for(machine, 5001, "association_down")
     # One that aborts.
     abort_server, aborting = join(machine, 5002)
+    wait_for_owners(machine, 5002)
     sctppeer.tell(aborting, "abort", "aborted")
     wait_for(machine, 5002, "association_down")
     # One that nobody answers.
