@@ -37,7 +37,7 @@ def test_soak(machine):
 @pytest.mark.kernel("6.1")
 @pytest.mark.machine(bpf=False)
 def test_soak_without_bpf(machine):
-    soak(machine, RATE, SECONDS)
+    soak(machine, RATE, SECONDS // 2)
 
 
 def soak(machine, rate, seconds):
