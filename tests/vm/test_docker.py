@@ -38,7 +38,7 @@ def container_owner(row, name, command="sctp_darn"):
     return len(owners) == 1 and row_is(owners[0], command=command, container=name, runtime="docker")
 
 
-@pytest.mark.kernel("6.1")
+@pytest.mark.kernel("6.12")
 def test_a_port_that_portmap_publishes(machine):
     machine.run("systemctl start sctpmond && /usr/local/lib/lab/two-namespaces")
     pid = containers.run(machine, "hostport", "sctp_darn -H 0 -P 302 -l", "--network none")

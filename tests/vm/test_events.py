@@ -16,7 +16,7 @@ from seen import eventually, source
 SCENES = r"""
 import contextlib, ctypes, os, signal, socket, struct, subprocess, sys, time
 
-SCTP, AUTOCLOSE, BINDX_ADD, BINDX_REMOVE = 132, 4, 100, 101
+SCTP, ASSOCINFO, AUTOCLOSE, BINDX_ADD, BINDX_REMOVE = 132, 1, 4, 100, 101
 libc = ctypes.CDLL(None, use_errno=True)
 HERE, THERE, OTHER = "10.0.1.1", "10.0.1.2", "10.0.2.1"
 
@@ -130,17 +130,31 @@ def unread(port):
     time.sleep(0.5)
     c.close()
 
+def cookies_live(s, milliseconds):
+    s.setsockopt(SCTP, ASSOCINFO, struct.pack("=iHHIII", 0, 0, 0, 0, 0, milliseconds))
+
+# However long rules take to go, nobody gives up meanwhile.
+def patient(scene):
+    def play(port):
+        sysctl(max_init_retransmits=100)
+        scene(port)
+        sysctl(max_init_retransmits=3)
+    return play
+
+@patient
 def late_cookie(port):
-    sysctl(valid_cookie_life=50)
     listener, c = server(port), client(port)
+    cookies_live(listener, 50)
     c.setblocking(False)
     with filtered("ip protocol sctp sctp chunk cookie-echo exists drop", IN_THERE):
         refused(c.connect, (THERE, port))
         time.sleep(0.2)
+        # The second one is good.
+        cookies_live(listener, 60000)
     time.sleep(3)
-    sysctl(valid_cookie_life=60000)
     c.close(), listener.close()
 
+@patient
 def both_at_once(port):
     c, s = client(port), opened("there", THERE, port)
     with filtered("ip protocol sctp drop", IN_HERE, IN_THERE):
