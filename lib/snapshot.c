@@ -237,6 +237,8 @@ int snapshot_map(int fd, struct snapshot **ret) {
                 return -errno;
         /* Unsealed it could change or shrink under our eyes. */
         seals = fcntl(fd, F_GET_SEALS);
+        if (seals < 0 && errno != EINVAL)
+                return -errno;
         if (seals < 0 || (seals & SNAPSHOT_SEALS) != SNAPSHOT_SEALS || (size_t) st.st_size < sizeof(*head))
                 return -EBADMSG;
 

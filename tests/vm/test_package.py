@@ -1,0 +1,174 @@
+"""Whether Debian's package, made from a copy of this tree, installs, upgrades, and goes without a trace."""
+
+import os
+import re
+import shutil
+import subprocess
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+import cache
+import journal
+
+TOP = Path(__file__).resolve().parents[2]
+# Release tarballs have no debian/.
+NEEDED = ["git", "dpkg-buildpackage", "dh", "bpftool"]
+MISSING = [name for name in NEEDED if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")]
+pytestmark = [
+    pytest.mark.skipif(not (TOP / "debian/rules").exists(), reason="there is no debian/"),
+    pytest.mark.skipif(bool(MISSING), reason=f"missing: {', '.join(MISSING)}"),
+    pytest.mark.kernel("6.12"),
+    pytest.mark.machine(bare=True),
+]
+
+LATER = "+later"
+CONFIGURATION = "/etc/sctpmond.conf"
+UNITS = "sctpmond.socket", "sctpmond.service"
+PIDS = "pid", "scannerPid"
+FILES = [
+    "/usr/share/man/man1/sctpctl.1.gz", "/usr/share/man/man5/sctpmond.conf.5.gz",
+    "/usr/share/man/man7/sctpmon-fields.7.gz", "/usr/share/man/man8/sctpmond.8.gz",
+    "/usr/share/bash-completion/completions/sctpctl", "/usr/share/zsh/vendor-completions/_sctpctl",
+    "/usr/share/varlink/io.sctpmon.Monitor.varlink", "/usr/share/doc/sctpmon/copyright",
+]
+
+
+def sources():
+    """What a clone with the changes made here would have."""
+    listed = subprocess.check_output(
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
+    )
+    return sorted(path for path in os.fsdecode(listed).split("\0") if (TOP / path).is_file())
+
+
+def build_packages(paths, work):
+    """first.deb, and later.deb: of a later version, which comes with other settings."""
+    source = work / "source"
+    for path in paths:
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(TOP / path, source / path)
+    build_package(source, work / "first.deb")
+
+    changelog = source / "debian/changelog"
+    first = changelog.read_text()
+    version, maintainer = re.match(r"sctpmon \((\S+)\)[^\0]*?\n -- (.*?)  ", first).groups()
+    changelog.write_text(
+        f"sctpmon ({version}{LATER}) unstable; urgency=medium\n\n  * Another.\n\n"
+        f" -- {maintainer}  {formatdate()}\n\n{first}"
+    )
+    with open(source / "systemd/sctpmond.conf", "a") as settings:
+        settings.write("# Later.\n")
+    build_package(source, work / "later.deb", "--no-pre-clean")
+    shutil.rmtree(source)
+
+
+def build_package(source, result, *options):
+    # Unit tests have their own turn.
+    environment = os.environ | {
+        "DEB_BUILD_OPTIONS": f"nocheck noautodbgsym parallel={os.cpu_count()}", "DEB_BUILD_PROFILES": "nocheck",
+    }
+    # Ubuntu has some of what is needed under other names.
+    if b"\nID=ubuntu" in Path("/etc/os-release").read_bytes():
+        options += ("--no-check-builddeps",)
+    done = subprocess.run(
+        ["dpkg-buildpackage", "--build=binary", "--no-sign", *options], cwd=source, env=environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    made = list(source.parent.glob("sctpmon_*.deb"))
+    assert len(made) == 1, made
+    made[0].rename(result)
+
+
+@pytest.fixture(scope="session")
+def packages():
+    paths = sources()
+    # Names and modes count as well as contents.
+    ingredients = [Path(__file__), *(item for path in paths for item in (path, TOP / path))]
+    return cache.entry("package", ingredients, lambda work: build_packages(paths, work))
+
+
+def dpkg(machine, *arguments):
+    # Emulated, and with triggers to process, it takes its time.
+    return machine.run(f"DEBIAN_FRONTEND=noninteractive dpkg {' '.join(arguments)}", timeout=300)
+
+
+def install(machine, package, *options):
+    """Whatever it depends on must be there: the guest has no network. What dpkg says of it then, and its version."""
+    machine.put(f"/root/{package.name}", package.read_bytes())
+    dpkg(machine, *options, "--install", f"/root/{package.name}")
+    return machine.run("dpkg-query --show --showformat='${db:Status-Status} ${Version}' sctpmon").stdout.split()
+
+
+def shown(machine, unit, what):
+    return machine.run(f"systemctl show --property={what} --value {unit}").stdout.strip()
+
+
+def states(machine):
+    return [(shown(machine, unit, "ActiveState"), shown(machine, unit, "UnitFileState")) for unit in UNITS]
+
+
+def catalog(machine):
+    """Which of our messages journalctl has more to say about."""
+    listed = machine.run("journalctl --list-catalog").stdout
+    return {name for identity, name in journal.NAMES.items() if identity in listed}
+
+
+def test_install_upgrade_remove_purge(machine, packages):
+    status, version = install(machine, packages / "first.deb")
+    assert status == "installed"
+    assert states(machine) == [("active", "enabled")] * 2
+    assert machine.run("systemctl --failed --no-legend").stdout == ""
+    machine.run("getent passwd sctpmon && getent group sctpmon")
+    assert machine.run("stat --format='%U %G %a' /run/sctpmon/io.sctpmon.Monitor").stdout == "root sctpmon 660\n"
+    # The daemon runs as that user, has loaded the module, and answers.
+    machine.wait_until("sctpctl eps --json=short | grep --line-regexp --fixed-strings '[]'")
+    old = journal.status(machine)
+    assert machine.run(f"ps --no-headers --format=user --pid={old['pid']}").stdout == "sctpmon\n"
+    assert catalog(machine) == set(journal.NAMES.values())
+    machine.wait_until(
+        "journalctl --sync; journalctl --no-pager --catalog --unit=sctpmond | grep 'Subject: SCTP is available'"
+    )
+    for path in FILES:
+        machine.run(f"test -s {path}")
+
+    # An upgrade keeps what was changed, though the settings that come along are others, and the daemon is the new one.
+    machine.run(f"sed -i 's/^#Interval=.*/Interval=250ms/' {CONFIGURATION}")
+    edited = machine.get(CONFIGURATION)
+    assert b"\nInterval=250ms\n" in edited
+    socket_since = shown(machine, "sctpmond.socket", "ActiveEnterTimestampMonotonic")
+    upgraded = install(machine, packages / "later.deb", "--force-confdef", "--force-confold")
+    assert upgraded == ["installed", f"{version}{LATER}"]
+    assert machine.get(CONFIGURATION) == edited
+    assert machine.get(f"{CONFIGURATION}.dpkg-dist").endswith(b"# Later.\n")
+    assert states(machine) == [("active", "enabled")] * 2
+    new = journal.status(machine)
+    assert not {old[name] for name in PIDS} & {new[name] for name in PIDS}
+    assert new["intervalMs"] == 250
+    # Whoever connected meanwhile was let in.
+    assert shown(machine, "sctpmond.socket", "ActiveEnterTimestampMonotonic") == socket_since
+
+    # What was switched off stays off.
+    machine.run("systemctl disable --now sctpmond.service sctpmond.socket")
+    dpkg(machine, "--install", "/root/later.deb")
+    assert states(machine) == [("inactive", "disabled")] * 2
+    machine.run("systemctl enable --now sctpmond.socket sctpmond.service")
+
+    dpkg(machine, "--remove", "sctpmon")
+    assert machine.get(CONFIGURATION) == edited
+    assert machine.run("pgrep sctpmon", check=False).stdout == ""
+    assert machine.run("systemctl list-units --no-legend --state=active,activating,failed 'sctpmon*'").stdout == ""
+    assert machine.run("test -e /run/sctpmon || test -e /usr/sbin/sctpmond", check=False).returncode == 1
+    assert catalog(machine) == set()
+
+    dpkg(machine, "--purge", "sctpmon")
+    # systemd takes the service's private folders away in its own time; what it knows of units is its own.
+    machine.wait_until(
+        "left=$(find /etc /usr /var /run -path /run/systemd -prune -o '(' -name '*sctpmon*' -o -name '*sctpctl*' ')' -print)"
+        '; echo "$left"; test -z "$left"'
+    )
+    machine.run("systemctl daemon-reload")
+    assert machine.run("systemctl list-units --all --no-legend 'sctpmon*'").stdout == ""
+    assert machine.run("systemctl list-unit-files --no-legend 'sctpmon*'").stdout == ""
