@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -50,28 +49,25 @@ def build_packages(paths, work):
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(TOP / path, source / path)
     build_package(source, work / "first.deb")
-
-    changelog = source / "debian/changelog"
-    first = changelog.read_text()
-    version, maintainer = re.match(r"sctpmon \((\S+)\)[^\0]*?\n -- (.*?)  ", first).groups()
-    changelog.write_text(
-        f"sctpmon ({version}{LATER}) unstable; urgency=medium\n\n  * Another.\n\n"
-        f" -- {maintainer}  {formatdate()}\n\n{first}"
-    )
-    with open(source / "systemd/sctpmond.conf", "a") as settings:
-        settings.write("# Later.\n")
-    build_package(source, work / "later.deb", "--no-pre-clean")
     shutil.rmtree(source)
 
+    later = work / "later"
+    subprocess.run(["dpkg-deb", "--raw-extract", work / "first.deb", later], check=True)
+    control = later / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^Version: .*", rf"\g<0>{LATER}", control.read_text()))
+    with open(later / CONFIGURATION[1:], "a") as settings:
+        settings.write("# Later.\n")
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", later, work / "later.deb"], check=True)
+    shutil.rmtree(later)
 
-def build_package(source, result, *options):
+
+def build_package(source, result):
     # Unit tests have their own turn.
     environment = os.environ | {
         "DEB_BUILD_OPTIONS": f"nocheck noautodbgsym parallel={os.cpu_count()}", "DEB_BUILD_PROFILES": "nocheck",
     }
     # Ubuntu has some of what is needed under other names.
-    if b"\nID=ubuntu" in Path("/etc/os-release").read_bytes():
-        options += ("--no-check-builddeps",)
+    options = ["--no-check-builddeps"] if b"\nID=ubuntu" in Path("/etc/os-release").read_bytes() else []
     done = subprocess.run(
         ["dpkg-buildpackage", "--build=binary", "--no-sign", *options], cwd=source, env=environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -171,4 +167,5 @@ def test_install_upgrade_remove_purge(machine, packages):
     )
     machine.run("systemctl daemon-reload")
     assert machine.run("systemctl list-units --all --no-legend 'sctpmon*'").stdout == ""
-    assert machine.run("systemctl list-unit-files --no-legend 'sctpmon*'").stdout == ""
+    # Which fails where there is none.
+    assert machine.run("systemctl list-unit-files --no-legend 'sctpmon*'", check=False).stdout == ""
