@@ -368,8 +368,8 @@ static int list_inodes(const struct builder *b, uint64_t **ret, size_t *ret_n) {
 static int look_for_owners(struct detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OWNERS;
         _cleanup_free_ uint64_t *inodes = NULL;
-        struct owner_look look = { .strays = d->strays, .deadline = end };
         const struct scan_options *options = d->options;
+        struct owner_look look = { .strays = d->strays, .brief = options->new_only, .deadline = end };
         int r;
 
         if (is_off(d, SOURCE_OWNERS))

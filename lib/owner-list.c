@@ -65,6 +65,8 @@ static bool list_due(const struct owner_table *t) {
                 return true;
         if (owner_table_count_wanted(t) > 0 || t->list_stale)
                 pause = t->list_cost * OWNER_LIST_UNKNOWN;
+        else if (t->look->brief)
+                pause = OWNER_LIST_MOST_USEC;
         else
                 pause = MAX(t->list_cost * OWNER_LIST_KNOWN, OWNER_LIST_LEAST_USEC);
 

@@ -46,14 +46,15 @@ struct owner_look {
         int (*list)(void *userdata, struct record_owner **ret, size_t *ret_n, char why[static OWNER_WHY_MAX]);
         void *list_userdata;
         const char *list_why;
+        bool brief;                     /* somebody waits: what is known will do */
 };
 
 /* With a list, owners and strays come from it. It is not made at each look, because it takes time with the number of
  * descriptors that there are: where an inode is unknown, or an owner has ended, when ten times as long has gone by as
- * the last one took; else fifty times as long, and 1 s; never later than after 10 s. The deadline does not cut it off,
- * but then what /proc says of the owners: those that are new come first, and one of them is read in any case.
- * `report`: rows (descriptors on the list), waiting (inodes that have not been looked for, owners that have not been
- * read). After a list that failed, /proc is read for a minute.
+ * the last one took; else, if the look is not to be `brief`, fifty times as long, and 1 s; never later than after 10 s.
+ * The deadline does not cut it off, but then what /proc says of the owners: those that are new come first, and one of
+ * them is read in any case. `report`: rows (descriptors on the list), waiting (inodes that have not been looked for,
+ * owners that have not been read). After a list that failed, /proc is read for a minute.
  *
  * Without one: forgets what is no longer shown. Where an inode is unknown: looks first at the processes that own other
  * ones, then at all others. Known owners are looked at again in turns. A socket that nobody was found to have, after

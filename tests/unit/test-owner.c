@@ -826,6 +826,38 @@ static void look_at(struct owner_table *t, struct shown *s, struct made_up *m, b
         assert_int_equal(s->report.result, SOURCE_READ);
 }
 
+/* Whoever waits is not kept waiting by a list that would say the same, but for once in a while. */
+static void test_listed_in_a_hurry(void **state) {
+        static const struct {
+                bool brief;
+                uint64_t later;
+                unsigned lists;
+        } looks[] = {
+                { true, 2 * OWNER_LIST_LEAST_USEC, 1 },
+                { false, 2 * OWNER_LIST_LEAST_USEC, 2 },
+                { true, OWNER_LIST_MOST_USEC, 3 },
+        };
+        _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
+        struct made_up m = {};
+        struct shown s = {};
+
+        (void) state;
+        has(&m, getpid(), 7, 101);
+        show(&s, 101);
+        look_at(t, &s, &m, false, FOREVER);
+        for (size_t i = 0; i < ELEMENTS(looks); i++) {
+                const struct owner_look look = {
+                        s.inodes, s.n, NULL, 0, false, FOREVER, make_up, &m, NULL, looks[i].brief,
+                };
+
+                t->list_cost = 0;
+                t->list_at = clock_usec(CLOCK_MONOTONIC) - looks[i].later;
+                assert_int_equal(owner_table_look(t, &look, &s.report), 0);
+                assert_int_equal(m.calls, looks[i].lists);
+                assert_owner(t, 101, getpid(), 7);
+        }
+}
+
 static void test_listed(void **state) {
         _cleanup_(owner_table_free_p) struct owner_table *t = new_table();
         const pid_t self = getpid(), child = fork_child();
@@ -1271,6 +1303,7 @@ int main(void) {
                 cmocka_unit_test(test_strays_max),
                 cmocka_unit_test(test_no_descriptors),
                 cmocka_unit_test(test_listed),
+                cmocka_unit_test(test_listed_in_a_hurry),
                 cmocka_unit_test(test_listed_ends),
                 cmocka_unit_test(test_listed_deadline),
                 cmocka_unit_test(test_listed_max),
