@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -45,13 +46,13 @@ static bool take_hex(struct rest *r, unsigned *ret) {
         return true;
 }
 
-/* Whether one of eight characters does not stand for itself. Below a byte that borrows from it no other is told apart:
- * that one does not, either. */
-static bool has_special(uint64_t eight) {
+/* Of eight characters those that do not stand for themselves, by their top bits. Behind the first of them others may be
+ * marked that do: they come after a byte that borrows. */
+static uint64_t find_special(uint64_t eight) {
         const uint64_t each = UINT64_C(0x0101010101010101), top = each << 7;
 
-        return ((eight | (eight - each * ' ') | ((eight ^ each * '"') - each) | ((eight ^ each * '\\') - each) |
-                 ((eight ^ each * 0x7f) - each)) & top) != 0;
+        return (eight | (eight - each * ' ') | ((eight ^ each * '"') - each) | ((eight ^ each * '\\') - each) |
+                ((eight ^ each * 0x7f) - each)) & top;
 }
 
 /* What stands for itself: nearly all there is. */
@@ -59,12 +60,13 @@ static const char *skip_plain(const char *at, const char *end) {
         static const bool plain[UINT8_MAX + 1] = {
                 [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
         };
-        uint64_t eight;
+        uint64_t eight, special;
 
         for (; end - at >= (ptrdiff_t) sizeof(eight); at += sizeof(eight)) {
                 memcpy(&eight, at, sizeof(eight));
-                if (has_special(eight))
-                        break;
+                special = find_special(le64toh(eight));
+                if (special != 0)
+                        return at + __builtin_ctzll(special) / 8;
         }
         while (at < end && plain[(uint8_t) *at])
                 at++;
