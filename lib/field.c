@@ -7,6 +7,7 @@
 #define FIELD(type, member, field_name, field_column, field_kind)                       \
         {                                                                               \
                 .name = field_name, .column = field_column, .kind = field_kind,         \
+                .key = ",\"" field_name "\":", .key_length = sizeof(",\"" field_name "\":") - 1, \
                 .size = sizeof(((struct type *) NULL)->member),                         \
                 .offset = offsetof(struct type, member),                                \
         }
@@ -118,29 +119,6 @@ const struct field path_fields[_PATH_FIELD_MAX] = {
         [PATH_HEARTBEATS] = P(detail.heartbeats, "heartbeats", NULL, FIELD_BOOLEAN),
         [PATH_SACK_DELAY] = P(detail.sack_delay, "sackDelayMs", NULL, FIELD_NUMBER),
 };
-
-int64_t field_get(const struct field *field, const void *object) {
-        const uint8_t *p = (const uint8_t *) object + field->offset;
-        uint64_t u64;
-        uint32_t u32;
-        uint16_t u16;
-        int8_t s8;
-
-        switch (field->size) {
-        case 8:
-                memcpy(&u64, p, 8);
-                return (int64_t) u64;
-        case 4:
-                memcpy(&u32, p, 4);
-                return u32;
-        case 2:
-                memcpy(&u16, p, 2);
-                return u16;
-        default:
-                memcpy(&s8, p, 1);
-                return s8;
-        }
-}
 
 void field_set(const struct field *field, void *object, uint64_t value) {
         uint8_t *p = (uint8_t *) object + field->offset;

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* What is known of endpoints, associations and paths, field by field: how the kernel's tables call
  * it, how the interface calls it, and where it stands in the structure. Readers, JSON and tables
@@ -24,6 +25,8 @@ enum field_kind {
 struct field {
         const char *name;       /* in JSON; for jiffies without the unit: "rto" -> "rtoMs", "rtoJiffies" */
         const char *column;     /* header name in the kernel's table; NULL: not from a table */
+        const char *key;        /* the same as it stands behind others in an object: ,"name": */
+        uint8_t key_length;
         uint8_t kind;           /* enum field_kind */
         uint8_t size;           /* of the member: 1, 2, 4 or 8 bytes */
         uint16_t offset;        /* of the member */
@@ -150,5 +153,27 @@ extern const struct field association_fields[_ASSOCIATION_FIELD_MAX];
 extern const struct field path_fields[_PATH_FIELD_MAX];
 
 /* Reads or writes a member of `object` by its field. Signed kinds (states, styles) come back sign-extended. */
-int64_t field_get(const struct field *field, const void *object);
+static inline int64_t field_get(const struct field *field, const void *object) {
+        const uint8_t *p = (const uint8_t *) object + field->offset;
+        uint64_t u64;
+        uint32_t u32;
+        uint16_t u16;
+        int8_t s8;
+
+        switch (field->size) {
+        case 8:
+                memcpy(&u64, p, 8);
+                return (int64_t) u64;
+        case 4:
+                memcpy(&u32, p, 4);
+                return u32;
+        case 2:
+                memcpy(&u16, p, 2);
+                return u16;
+        default:
+                memcpy(&s8, p, 1);
+                return s8;
+        }
+}
+
 void field_set(const struct field *field, void *object, uint64_t value);

@@ -30,21 +30,18 @@ static void put_separator(struct buffer *b) {
                 buffer_putc(b, ',');
 }
 
-/* There are some sixty in each row. */
 static void put_name(struct buffer *b, const char *name) {
-        size_t length = strlen(name);
-        char *at = buffer_room(b, length + strlen(",\"\":"));
+        put_separator(b);
+        buffer_putc(b, '"');
+        buffer_puts(b, name);
+        buffer_put(b, "\":", 2);
+}
 
-        if (!at)
-                return;
-        if (b->length > 0 && at[-1] != '{' && at[-1] != '[')
-                *at++ = ',';
-        *at++ = '"';
-        memcpy(at, name, length);
-        at += length;
-        *at++ = '"';
-        *at++ = ':';
-        b->length = (size_t) (at - b->data);
+/* There are some sixty in each row. The comma is left out where it is the first. */
+static void put_key(struct buffer *b, const struct field *field) {
+        bool first = b->length > 0 && b->data[b->length - 1] == '{';
+
+        buffer_put(b, field->key + first, (size_t) field->key_length - first);
 }
 
 static void put_decimal(struct buffer *b, uint64_t value) {
@@ -53,6 +50,11 @@ static void put_decimal(struct buffer *b, uint64_t value) {
                 "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
         char digits[20], *at = digits + sizeof(digits);
 
+        /* Most are. */
+        if (value < 10) {
+                buffer_putc(b, (char) ('0' + value));
+                return;
+        }
         for (; value >= 100; value /= 100)
                 memcpy(at -= 2, pairs + value % 100 * 2, 2);
         if (value >= 10)
@@ -76,9 +78,13 @@ static void put_u64(struct buffer *b, const char *name, uint64_t value) {
         put_integer(b, value);
 }
 
+static void put_truth(struct buffer *b, bool value) {
+        buffer_puts(b, value ? "true" : "false");
+}
+
 static void put_bool(struct buffer *b, const char *name, bool value) {
         put_name(b, name);
-        buffer_puts(b, value ? "true" : "false");
+        put_truth(b, value);
 }
 
 /* Of what went through text_escape() just these two mean something in JSON; but the text may come from a
@@ -108,11 +114,15 @@ static void put_string(struct buffer *b, const char *text) {
 }
 
 /* A name of ours, which needs no escaping. */
-static void put_word(struct buffer *b, const char *name, const char *word) {
-        put_name(b, name);
+static void put_plain(struct buffer *b, const char *word) {
         buffer_putc(b, '"');
         buffer_puts(b, word);
         buffer_putc(b, '"');
+}
+
+static void put_word(struct buffer *b, const char *name, const char *word) {
+        put_name(b, name);
+        put_plain(b, word);
 }
 
 /* Texts that are empty are not known. */
@@ -147,21 +157,24 @@ static void put_addresses(struct buffer *b, const char *name, const struct addre
 }
 
 /* An array of the names of the bits that are set. */
-static void put_names(struct buffer *b, const char *name, unsigned bits, int n, const char *(*name_of)(int bit)) {
-        put_name(b, name);
+static void put_set(struct buffer *b, unsigned bits, int n, const char *(*name_of)(int bit)) {
         buffer_putc(b, '[');
         for (int i = 0; i < n; i++)
                 if (((bits >> i) & 1) && name_of(i)) {
                         put_separator(b);
-                        put_string(b, name_of(i));
+                        put_plain(b, name_of(i));
                 }
         buffer_putc(b, ']');
 }
 
-static void put_jiffies(struct buffer *b, const char *name, uint64_t jiffies, uint64_t hz) {
-        put_separator(b);
-        buffer_putc(b, '"');
-        buffer_puts(b, name);
+static void put_names(struct buffer *b, const char *name, unsigned bits, int n, const char *(*name_of)(int bit)) {
+        put_name(b, name);
+        put_set(b, bits, n, name_of);
+}
+
+/* The unit goes before what ends the name. */
+static void put_jiffies(struct buffer *b, uint64_t jiffies, uint64_t hz) {
+        b->length -= MIN(b->length, (size_t) 2);
         buffer_puts(b, hz > 0 ? "Ms\":" : "Jiffies\":");
         put_integer(b, hz > 0 ? (jiffies * 1000 + hz / 2) / hz : jiffies);
 }
@@ -169,36 +182,37 @@ static void put_jiffies(struct buffer *b, const char *name, uint64_t jiffies, ui
 static void put_field(struct buffer *b, const struct field *field, int64_t value, uint64_t hz) {
         char time[TEXT_TIME_MAX];
 
+        put_key(b, field);
         switch ((enum field_kind) field->kind) {
         case FIELD_NUMBER:
-                put_u64(b, field->name, (uint64_t) value);
+                put_integer(b, (uint64_t) value);
                 break;
         case FIELD_JIFFIES:
-                put_jiffies(b, field->name, (uint64_t) value, hz);
+                put_jiffies(b, (uint64_t) value, hz);
                 break;
         case FIELD_BOOLEAN:
-                put_bool(b, field->name, value);
+                put_truth(b, value);
                 break;
         case FIELD_TIME:
-                put_word(b, field->name, text_time((uint64_t) value, time));
+                put_plain(b, text_time((uint64_t) value, time));
                 break;
         case FIELD_STYLE:
-                put_word(b, field->name, socket_style_name((int) value));
+                put_plain(b, socket_style_name((int) value));
                 break;
         case FIELD_ENDPOINT_STATE:
-                put_word(b, field->name, endpoint_state_name((int) value));
+                put_plain(b, endpoint_state_name((int) value));
                 break;
         case FIELD_ASSOCIATION_STATE:
-                put_word(b, field->name, association_state_name((int) value));
+                put_plain(b, association_state_name((int) value));
                 break;
         case FIELD_PATH_STATE:
-                put_word(b, field->name, path_state_name((int) value));
+                put_plain(b, path_state_name((int) value));
                 break;
         case FIELD_ATTACHMENT:
-                put_word(b, field->name, attachment_name((int) value));
+                put_plain(b, attachment_name((int) value));
                 break;
         case FIELD_CAPABILITIES:
-                put_names(b, field->name, (unsigned) value, _CAPABILITY_MAX, capability_name);
+                put_set(b, (unsigned) value, _CAPABILITY_MAX, capability_name);
                 break;
         }
 }
@@ -212,7 +226,7 @@ static void put_fields(struct buffer *b, const struct field *fields, size_t n, c
                 for (uint64_t rest = given[word]; rest != 0; rest &= rest - 1) {
                         size_t i = word * 64 + (size_t) __builtin_ctzll(rest);
 
-                        if (i < n && fields[i].name)
+                        if (i < n && fields[i].key)
                                 put_field(b, fields + i, field_get(fields + i, object), hz);
                 }
 }
