@@ -150,25 +150,29 @@ static int message_format(json_t *parameters, const char *error, bool continues,
 }
 
 int message_new_text(const char *member, const struct buffer *value, struct message **ret) {
-        struct buffer text = {};
+        static const char head[] = "{\"parameters\":{\"", middle[] = "\":", tail[] = "},\"continues\":true}";
+        size_t n = strlen(member);
         struct message *m;
+        char *p;
 
-        buffer_puts(&text, "{\"parameters\":{\"");
-        buffer_puts(&text, member);
-        buffer_puts(&text, "\":");
-        buffer_put(&text, value->data, value->length);
+        if (value->failed)
+                return -ENOMEM;
+        m = malloc(sizeof(*m));
+        if (!m)
+                return -ENOMEM;
         /* With the NUL that ends a message. */
-        buffer_put(&text, "},\"continues\":true}", 20);
-        m = calloc(1, sizeof(*m));
-        if (!m || text.failed || value->failed) {
-                buffer_done(&text);
+        *m = (struct message) { .refs = 1, .length = sizeof(head) + n + sizeof(middle) + value->length + sizeof(tail) - 2 };
+        m->text = p = malloc(m->length);
+        if (!p) {
                 free(m);
                 return -ENOMEM;
         }
 
-        /* It may be kept for long. */
-        text.data = realloc(text.data, text.length) ?: text.data;
-        *m = (struct message) { .refs = 1, .text = text.data, .length = text.length };
+        p = mempcpy(p, head, sizeof(head) - 1);
+        p = mempcpy(p, member, n);
+        p = mempcpy(p, middle, sizeof(middle) - 1);
+        p = mempcpy(p, value->data, value->length);
+        memcpy(p, tail, sizeof(tail));
         *ret = m;
         return 0;
 }

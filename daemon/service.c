@@ -33,11 +33,13 @@ struct query {
         bool stale;
         struct hold hold;               /* of the snapshot that is listed */
         uint32_t position;
+        struct buffer text;             /* of the row at hand */
 };
 
 static void query_free(struct query *q) {
         if (q->hold.snapshot)
                 hold_remove(&q->manager->holds, &q->hold);
+        buffer_done(&q->text);
         free(q->netns);
         free(q);
 }
@@ -354,7 +356,6 @@ static int list_next(struct call *call, void *userdata) {
         struct query *q = userdata;
         const struct snapshot *s = q->hold.snapshot;
         uint32_t n = q->listing->count(snapshot_head(s));
-        _cleanup_(buffer_done) struct buffer text = {};
         int r;
 
         while (q->position < n) {
@@ -362,8 +363,9 @@ static int list_next(struct call *call, void *userdata) {
 
                 if (!q->listing->wants(q, row))
                         continue;
-                q->listing->write(&text, q, row);
-                r = call_notify_text(call, q->listing->member, &text);
+                q->text.length = 0;
+                q->listing->write(&q->text, q, row);
+                r = call_notify_text(call, q->listing->member, &q->text);
                 return r < 0 ? r : 1;
         }
 
