@@ -346,7 +346,7 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         fd = memfd_create("sctpmon-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (fd < 0 || ftruncate(fd, (off_t) end) < 0)
                 return -errno;
-        block = mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        block = mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
         if (block == MAP_FAILED)
                 return -errno;
 

@@ -242,7 +242,8 @@ int snapshot_map(int fd, struct snapshot **ret) {
         if (seals < 0 || (seals & SNAPSHOT_SEALS) != SNAPSHOT_SEALS || (size_t) st.st_size < sizeof(*head))
                 return -EBADMSG;
 
-        head = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        /* All of it is looked at below. */
+        head = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
         if (head == MAP_FAILED)
                 return -errno;
 
