@@ -211,7 +211,7 @@ static int run(const struct arguments *a, const struct config *config) {
                 log_info("listening at %s; sctpctl shows what is seen", a->socket_path);
         r = privilege_drop();
         if (r < 0)
-                log_error("cannot give up capabilities: %s", strerror(-r));
+                log_error("cannot give up rights: %s", strerror(-r));
         else
                 r = manager_run(&start);
         if (own)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <seccomp.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include "macro.h"
 #include "privilege.h"
@@ -46,8 +48,47 @@ static int limit(const cap_value_t *kept, size_t n) {
         return cap_set_proc(rest) < 0 ? -errno : 0;
 }
 
+static void release_filter(scmp_filter_ctx *f) {
+        seccomp_release(*f);
+}
+
+/* Of what the unit leaves to both processes: what the scanner alone has to do, or nobody. A call that this architecture does
+ * not have is left out by libseccomp; one of another architecture ends the process. */
+static int forbid(void) {
+        static const int calls[] = {
+                /* to become, or to look into, another program */
+                SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(kcmp),
+                SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise),
+                SCMP_SYS(pidfd_getfd),
+                /* to go elsewhere */
+                SCMP_SYS(setns), SCMP_SYS(unshare), SCMP_SYS(chroot), SCMP_SYS(pivot_root), SCMP_SYS(mount),
+                SCMP_SYS(umount2), SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
+                SCMP_SYS(mount_setattr), SCMP_SYS(open_by_handle_at),
+                /* into the kernel */
+                SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(init_module), SCMP_SYS(finit_module),
+                SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(userfaultfd),
+                SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(add_key),
+                SCMP_SYS(request_key), SCMP_SYS(keyctl),
+        };
+        _cleanup_(release_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+        int r = 0;
+
+        if (!filter)
+                return -ENOMEM;
+        for (size_t i = 0; i < ELEMENTS(calls) && r == 0; i++)
+                r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
+        /* Whoever asks, and the journal. */
+        if (r == 0)
+                r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+                                     SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+        return r == 0 ? seccomp_load(filter) : r;
+}
+
 int privilege_drop(void) {
-        return limit(NULL, 0);
+        int r;
+
+        r = limit(NULL, 0);
+        return r < 0 ? r : forbid();
 }
 
 int privilege_keep_scanners(void) {

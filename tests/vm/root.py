@@ -16,7 +16,8 @@ PACKAGES = [
     # peers that others wrote
     "lksctp-tools", "ncat", "socat", "net-tools",
     # what sctpmon and its sanitized builds link
-    "libjansson4", "libmnl0", "libsystemd0", "libkmod2", "libinih1", "libncursesw6", "libcap2", "libsctp1",
+    "libjansson4", "libmnl0", "libsystemd0", "libkmod2", "libinih1", "libncursesw6", "libcap2", "libseccomp2",
+    "libsctp1",
     "libasan8", "libubsan1",
 ]
 # What a build with BPF links: it is there where that was built.

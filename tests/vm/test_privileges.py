@@ -1,5 +1,7 @@
 """What is missing without one of the daemon's capabilities or sources: that and nothing else, and the status says why."""
 
+import re
+
 import pytest
 
 from peers import client, server, wait_for_listeners
@@ -159,6 +161,12 @@ def test_each_capability_is_for_one_thing(machine):
     assert {"owners", "socket_options", "conntrack"} <= reasons(machine).keys()
 
 
+def filters(machine, name):
+    """How many filters of system calls the process obeys."""
+    text = machine.get(f"/proc/{status(machine)[name]}/status").decode()
+    return int(re.search(r"^Seccomp_filters:\t(\d+)$", text, re.MULTILINE)[1])
+
+
 def exposure(machine):
     """What systemd makes of the unit: 0 is none, 10 all there is."""
     return float(machine.run("systemd-analyze security --no-pager sctpmond | sed -n 's/.*exposure level.*: \\([0-9.]*\\).*/\\1/p'").stdout)
@@ -168,6 +176,8 @@ def exposure(machine):
 def test_least_privilege(machine):
     start_peers(machine)
     restart(machine, bpf="yes")
+    # Beside the unit's, the server has one of its own.
+    assert filters(machine, "pid") == filters(machine, "scannerPid") + 1 > 1
     # Neither gets worse unnoticed.
     assert exposure(machine) <= EXPOSURE_MAX
     machine.run("cp /usr/share/doc/sctpmon/examples/least-privilege.conf /etc/systemd/system/sctpmond.service.d/90-least.conf")
