@@ -22,10 +22,13 @@ enum field_kind {
         FIELD_CAPABILITIES,     /* bits, by name */
 };
 
+/* Names have few lengths: copying this many bytes takes less time than copying the right number. */
+#define FIELD_KEY_BYTES 32u
+
 struct field {
         const char *name;       /* in JSON; for jiffies without the unit: "rto" -> "rtoMs", "rtoJiffies" */
         const char *column;     /* header name in the kernel's table; NULL: not from a table */
-        const char *key;        /* the same as it stands behind others in an object: ,"name": */
+        char key[FIELD_KEY_BYTES];      /* the name as it stands behind others in an object: ,"name": */
         uint8_t key_length;
         uint8_t kind;           /* enum field_kind */
         uint8_t size;           /* of the member: 1, 2, 4 or 8 bytes */

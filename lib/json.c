@@ -6,6 +6,9 @@
 #include "json.h"
 #include "text.h"
 
+/* Digits of a uint64. */
+#define DECIMAL_MAX 20u
+
 int json_set_u64(json_t *object, const char *name, uint64_t value) {
         char text[24];
 
@@ -37,31 +40,22 @@ static void put_name(struct buffer *b, const char *name) {
         buffer_put(b, "\":", 2);
 }
 
-/* There are some sixty in each row. The comma is left out where it is the first. */
-static void put_key(struct buffer *b, const struct field *field) {
-        bool first = b->length > 0 && b->data[b->length - 1] == '{';
-
-        buffer_put(b, field->key + first, (size_t) field->key_length - first);
-}
-
 static void put_decimal(struct buffer *b, uint64_t value) {
         static const char pairs[] =
                 "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
                 "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
-        char digits[20], *at = digits + sizeof(digits);
+        char *at = buffer_room(b, DECIMAL_MAX);
+        size_t n = 1;
 
-        /* Most are. */
-        if (value < 10) {
-                buffer_putc(b, (char) ('0' + value));
+        if (!at)
                 return;
-        }
-        for (; value >= 100; value /= 100)
+        for (uint64_t bound = 10; n < DECIMAL_MAX && value >= bound; bound *= 10)
+                n++;
+        b->length += n;
+        for (at += n; value >= 10; value /= 100)
                 memcpy(at -= 2, pairs + value % 100 * 2, 2);
-        if (value >= 10)
-                memcpy(at -= 2, pairs + value * 2, 2);
-        else
-                *--at = (char) ('0' + value);
-        buffer_put(b, at, (size_t) (digits + sizeof(digits) - at));
+        if (n % 2 == 1)
+                at[-1] = (char) ('0' + value);
 }
 
 /* Varlink's integers are int64 at the most; what is greater becomes a string. */
@@ -137,9 +131,7 @@ static void put_address_value(struct buffer *b, const struct address *address) {
         char text[ADDRESS_TEXT_MAX];
 
         put_separator(b);
-        buffer_putc(b, '"');
-        buffer_puts(b, address_text(address, text));
-        buffer_putc(b, '"');
+        put_plain(b, address_text(address, text));
 }
 
 static void put_address(struct buffer *b, const char *name, const struct address *address) {
@@ -179,10 +171,9 @@ static void put_jiffies(struct buffer *b, uint64_t jiffies, uint64_t hz) {
         put_integer(b, hz > 0 ? (jiffies * 1000 + hz / 2) / hz : jiffies);
 }
 
-static void put_field(struct buffer *b, const struct field *field, int64_t value, uint64_t hz) {
+static void put_value(struct buffer *b, const struct field *field, int64_t value, uint64_t hz) {
         char time[TEXT_TIME_MAX];
 
-        put_key(b, field);
         switch ((enum field_kind) field->kind) {
         case FIELD_NUMBER:
                 put_integer(b, (uint64_t) value);
@@ -217,8 +208,26 @@ static void put_field(struct buffer *b, const struct field *field, int64_t value
         }
 }
 
+/* There are some seventy in each row, most of them a number of one digit. */
+static void put_field(struct buffer *b, const struct field *field, int64_t value, uint64_t hz) {
+        char *at = buffer_room(b, sizeof(field->key) + 1);
+
+        if (!at)
+                return;
+        memcpy(at, field->key, sizeof(field->key));
+        b->length += field->key_length;
+        if (field->kind == FIELD_NUMBER && value >= 0 && value < 10) {
+                at[field->key_length] = (char) ('0' + value);
+                b->length++;
+        } else
+                put_value(b, field, value, hz);
+}
+
 /* The fields that a source gave, of an object that begins with `given`. */
 static void put_fields(struct buffer *b, const struct field *fields, size_t n, const void *object, uint64_t hz) {
+        /* Where they are the first, the brace takes the comma's place in the end. */
+        bool first = b->length > 0 && b->data[b->length - 1] == '{';
+        size_t begin = b->length -= first;
         uint64_t given[FIELD_WORDS];
 
         memcpy(given, object, sizeof(given));
@@ -226,9 +235,14 @@ static void put_fields(struct buffer *b, const struct field *fields, size_t n, c
                 for (uint64_t rest = given[word]; rest != 0; rest &= rest - 1) {
                         size_t i = word * 64 + (size_t) __builtin_ctzll(rest);
 
-                        if (i < n && fields[i].key)
+                        if (i < n && fields[i].key_length > 0)
                                 put_field(b, fields + i, field_get(fields + i, object), hz);
                 }
+
+        if (first) {
+                b->data[begin] = '{';
+                b->length = MAX(b->length, begin + 1);
+        }
 }
 
 void json_write_owner(struct buffer *b, const struct process *p) {

@@ -215,41 +215,27 @@ static char *put_digits(char *t, unsigned value, unsigned n) {
         return t + n;
 }
 
-/* By hand: rows have several of these, and strftime() would take longer than all the rest of a row. */
 const char *text_time(uint64_t realtime_usec, char buffer[static TEXT_TIME_MAX]) {
-        /* Many rows bear few different seconds. */
+        /* Each row has several of these, all rows together few different seconds; gmtime_r() and strftime() would take
+         * longer than all the rest of a row. */
         static _Thread_local struct {
-                time_t seconds;
-                struct tm tm;
-                bool known;
-        } last;
-        time_t seconds = (time_t) (realtime_usec / USEC_PER_SEC);
-        struct tm tm = last.tm;
-        char *t = buffer;
+                uint64_t seconds;       /* and one: 0 is none */
+                char text[sizeof("2026-01-01T00:00:00.")];
+        } seen[8], *s;
+        uint64_t seconds = realtime_usec / USEC_PER_SEC;
+        struct tm tm;
 
-        if (!last.known || last.seconds != seconds) {
-                if (!gmtime_r(&seconds, &tm) || tm.tm_year > 9999 - 1900)
+        s = seen + seconds % ELEMENTS(seen);
+        if (s->seconds != seconds + 1) {
+                if (!gmtime_r(&(time_t) { (time_t) seconds }, &tm) || tm.tm_year > 9999 - 1900)
                         return strcpy(buffer, "-");
-                last.seconds = seconds;
-                last.tm = tm;
-                last.known = true;
+                strftime(s->text, sizeof(s->text), "%Y-%m-%dT%H:%M:%S.", &tm);
+                s->seconds = seconds + 1;
         }
 
-        t = put_digits(t, (unsigned) (1900 + tm.tm_year), 4);
-        *t++ = '-';
-        t = put_digits(t, (unsigned) (1 + tm.tm_mon), 2);
-        *t++ = '-';
-        t = put_digits(t, (unsigned) tm.tm_mday, 2);
-        *t++ = 'T';
-        t = put_digits(t, (unsigned) tm.tm_hour, 2);
-        *t++ = ':';
-        t = put_digits(t, (unsigned) tm.tm_min, 2);
-        *t++ = ':';
-        t = put_digits(t, (unsigned) tm.tm_sec, 2);
-        *t++ = '.';
-        t = put_digits(t, (unsigned) (realtime_usec % USEC_PER_SEC / USEC_PER_MSEC), 3);
-        *t++ = 'Z';
-        *t = '\0';
+        memcpy(buffer, s->text, sizeof(s->text) - 1);
+        put_digits(buffer + sizeof(s->text) - 1, (unsigned) (realtime_usec % USEC_PER_SEC / USEC_PER_MSEC), 3);
+        strcpy(buffer + sizeof(s->text) + 2, "Z");
         return buffer;
 }
 
