@@ -46,17 +46,16 @@ static bool take_hex(struct rest *r, unsigned *ret) {
         return true;
 }
 
-/* Of eight characters those that do not stand for themselves, by their top bits. Behind the first of them others may be
- * marked that do: they come after a byte that borrows. */
+/* Of eight characters those that may not stand for themselves, by their top bits: what comes before '#', a backslash, DEL
+ * and what is not ASCII. Behind the first of them others may be marked: they come after a byte that borrows or carries. */
 static uint64_t find_special(uint64_t eight) {
         const uint64_t each = UINT64_C(0x0101010101010101), top = each << 7;
 
-        return (eight | (eight - each * ' ') | ((eight ^ each * '"') - each) | ((eight ^ each * '\\') - each) |
-                ((eight ^ each * 0x7f) - each)) & top;
+        return (eight | (eight - each * '#') | ((eight ^ each * '\\') - each) | (eight + each)) & top;
 }
 
 /* What stands for itself: nearly all there is. */
-static const char *skip_plain(const char *at, const char *end) {
+static inline const char *skip_plain(const char *at, const char *end) {
         static const bool plain[UINT8_MAX + 1] = {
                 [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
         };
@@ -65,8 +64,12 @@ static const char *skip_plain(const char *at, const char *end) {
         for (; end - at >= (ptrdiff_t) sizeof(eight); at += sizeof(eight)) {
                 memcpy(&eight, at, sizeof(eight));
                 special = find_special(le64toh(eight));
-                if (special != 0)
-                        return at + __builtin_ctzll(special) / 8;
+                if (special == 0)
+                        continue;
+                at += __builtin_ctzll(special) / 8;
+                if (!plain[(uint8_t) *at])
+                        return at;
+                at -= sizeof(eight) - 1;
         }
         while (at < end && plain[(uint8_t) *at])
                 at++;
@@ -74,37 +77,45 @@ static const char *skip_plain(const char *at, const char *end) {
         return at;
 }
 
-static bool take_string(struct rest *r) {
-        if (!take(r, '"'))
-                return false;
-        for (;;) {
+/* From what does not stand for itself. */
+static bool take_string_on(struct rest *r) {
+        while (r->at < r->end && *r->at != '"') {
+                size_t n = text_printable(r->at, (size_t) (r->end - r->at));
                 unsigned code;
-                size_t n;
 
-                r->at = skip_plain(r->at, r->end);
-                if (r->at == r->end || *r->at == '"')
-                        break;
-                n = text_printable(r->at, (size_t) (r->end - r->at));
                 if (n == 0)
                         return false;
                 r->at += n;
-                if (r->at[-1] != '\\' || n > 1)
-                        continue;
                 /* What is written so is shown so; half a surrogate pair is not a character. */
-                if (take(r, 'u')) {
+                if (r->at[-1] != '\\' || n > 1)
+                        ;
+                else if (take(r, 'u')) {
                         if (!take_hex(r, &code) || code == 0 || (code >= 0xd800 && code < 0xe000))
                                 return false;
                 } else if (r->at == r->end || !*r->at || !strchr("\"\\/bfnrt", *r->at++))
                         return false;
+                r->at = skip_plain(r->at, r->end);
         }
 
         return take(r, '"');
 }
 
+static inline bool take_string(struct rest *r) {
+        if (!take(r, '"'))
+                return false;
+
+        r->at = skip_plain(r->at, r->end);
+        return take(r, '"') || take_string_on(r);
+}
+
+static bool is_digit(char c) {
+        return (uint8_t) (c - '0') < 10;
+}
+
 static bool take_digits(struct rest *r) {
         const char *first = r->at;
 
-        while (r->at < r->end && *r->at >= '0' && *r->at <= '9')
+        while (r->at < r->end && is_digit(*r->at))
                 r->at++;
 
         return r->at > first;
@@ -117,6 +128,9 @@ static bool take_number(struct rest *r) {
         first = r->at;
         if (!take_digits(r) || (*first == '0' && r->at - first > 1))
                 return false;
+        /* Nearly all end here. */
+        if (r->at < r->end && *r->at == ',')
+                return true;
         if (take(r, '.') && !take_digits(r))
                 return false;
         if (take(r, 'e') || take(r, 'E')) {
