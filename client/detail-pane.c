@@ -16,7 +16,6 @@
 #define TAIL_WIDTH 28u
 #define SPARKLINE_MIN 8u
 #define SPARKLINE_MAX 512u
-#define INTERVAL_MSEC_MAX 3600000
 
 struct detail_line {
         char *text;

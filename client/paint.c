@@ -70,7 +70,7 @@ void paint_emit(const char *text, size_t length, enum style style, void *userdat
         struct pen *pen = userdata;
         attr_t own = styles[style];
 
-        (void) attrset(own | (PAIR_NUMBER(own) ? pen->all & ~A_COLOR : pen->all));
+        (void) attrset((int) (own | (PAIR_NUMBER(own) ? pen->all & ~A_COLOR : pen->all)));
         while (length > 0 && pen->left > 0) {
                 size_t n = MIN(ascii(text, length), (size_t) pen->left);
                 int width = (int) n;

@@ -323,13 +323,12 @@ static bool is_boot(const char *value) {
         return n > sign && n - sign < 6 && strspn(value + sign, "0123456789") == n - sign;
 }
 
-/* -EINVAL: the value is none of those `*ret_allowed` tells */
+/* -EINVAL: the value is none of those allowed; `*ret_allowed` tells them where the option's own text does not. */
 static int parse_option(struct arguments *a, enum option_id id, const char *value, const char **ret_allowed) {
         struct options *o = a->options;
         uint64_t number;
         bool all;
 
-        *ret_allowed = option_text((int) id)->argument;
         switch (id) {
 
         case OPTION_JSON:
@@ -470,7 +469,8 @@ static enum code parse_arguments(struct arguments *a, int argc, char **argv) {
 
         opterr = 0;
         while ((id = getopt_long(argc, argv, ":jh", options, NULL)) >= 0) {
-                const struct option_text *text = option_text(id);
+                /* What getopt_long() did not like. */
+                const struct option_text *text = option_text(id == ':' || id == '?' ? optopt : id);
                 const char *allowed;
                 int r;
 
@@ -482,13 +482,12 @@ static enum code parse_arguments(struct arguments *a, int argc, char **argv) {
                         a->options->output = a->options->terminal ? OUTPUT_JSON_PRETTY : OUTPUT_JSON_SHORT;
                         continue;
                 }
-                if (id == ':') {
-                        text = option_text(optopt);
+                if (id == ':' && text) {
                         say("--%s= needs a value: %s", text->name, text->argument);
                         return CODE_USAGE;
                 }
-                if (!text && (optopt > 255 || optopt == 'h')) {
-                        say("--%s takes no value.", optopt == 'h' ? "help" : option_text(optopt)->name);
+                if (id == '?' && text) {
+                        say("--%s takes no value.", text->name);
                         return CODE_USAGE;
                 }
                 if (!text) {
@@ -501,6 +500,7 @@ static enum code parse_arguments(struct arguments *a, int argc, char **argv) {
                                 a->last[bit] = text;
                 a->groups |= text->groups;
 
+                allowed = text->argument;
                 r = parse_option(a, (enum option_id) id, optarg, &allowed);
                 if (r == -EINVAL) {
                         say("--%s=%s: expected %s.", text->name, optarg, allowed);

@@ -421,7 +421,7 @@ static int set_peer(struct parse *p, const char *name, const char *value) {
                         return 0;
                 }
                 escaped = text_escape(value, strlen(value));
-                SAY(p->message, "%s:%u: Port=%.100s is not a number from 1 to %u", p->path, p->line, escaped ?: "",
+                SAY(p->message, "%s:%u: Port=%.100s is not a number from 1 to %d", p->path, p->line, escaped ?: "",
                     UINT16_MAX);
                 return -EINVAL;
         }

@@ -75,7 +75,7 @@ static unsigned depth_for(uint32_t n, uint64_t bytes_max) {
 }
 
 static const struct sample *sample_get(const struct series *x, unsigned i) {
-        return x->ring + (x->next + x->depth - x->count + i) % x->depth;
+        return x->ring + ((unsigned) x->next + x->depth - x->count + i) % x->depth;
 }
 
 /* The same with another depth; the newest ones are kept. NULL: out of memory, and it is as it was. */

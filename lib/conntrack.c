@@ -7,6 +7,9 @@
 
 #include "conntrack.h"
 
+/* Of mnl_attr_for_each(): it takes a difference of pointers for an int. */
+#pragma GCC diagnostic ignored "-Wconversion"
+
 /* An entry with its counters and helpers is some hundred bytes. */
 #define CONNTRACK_REPLY_BYTES_MAX 8192u
 /* The kernel answers at once; without an answer something is badly wrong. */
