@@ -25,7 +25,7 @@ void cell_put_end(struct grid *g, const char *address, json_int_t port);
 enum style path_style(const char *state);
 
 /* A user's name; "" if the number has none. */
-const char *user_name(json_int_t uid);
+const char *user_name(json_int_t number);
 
 /* "10.0.0.1:5000,10.0.1.1:5000" of one side, the primary marked if asked for; malloc'ed. */
 char *ends_text(json_t *object, const char *addresses, const char *port, const char *primary);

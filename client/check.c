@@ -29,8 +29,9 @@ static enum code report(enum outcome outcome, const char *text, const char *figu
         _cleanup_free_ char *words = plain_format("%s", text);
 
         /* Figures begin with the first bar. */
-        for (char *bar = words; bar && (bar = strchr(bar, '|'));)
-                *bar = '/';
+        for (char *c = words; c && *c; c++)
+                if (*c == '|')
+                        *c = '/';
         printf("SCTP %s - %s%s%s\n", names[outcome], words ?: "out of memory", *figures ? " | " : "", figures);
         return (enum code) outcome;
 }

@@ -316,9 +316,7 @@ static bool is_asked_for(const struct log *l, json_t *change) {
                 if (strcmp(name, "port") == 0)
                         fits &= json_equal(json_object_get(thing, "localPort"), value) ||
                                 json_equal(json_object_get(thing, "peerPort"), value);
-                else if (strcmp(name, "localAddress") == 0)
-                        fits &= has_address(thing, member, text);
-                else if (strcmp(name, "peerAddress") == 0)
+                else if (strcmp(name, "localAddress") == 0 || strcmp(name, "peerAddress") == 0)
                         fits &= has_address(thing, member, text);
                 else if (strcmp(name, "state") == 0)
                         fits &= strcmp(member_string(change, "newState"), text) == 0 ||

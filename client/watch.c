@@ -47,7 +47,7 @@ static void on_end(int sig) {
         caught_end = true;
 }
 
-static void on_end_of_lines(int sig) {
+static _Noreturn void on_end_of_lines(int sig) {
         (void) sig;
         _exit(CODE_DONE);
 }

@@ -65,7 +65,7 @@ static bool name_matches(const char *pattern, const char *name) {
         char normal[NAME_MAX];
         size_t n = 0;
 
-        for (; pattern[n] && n < sizeof(normal) - 1; n++)
+        for (; n < sizeof(normal) - 1 && pattern[n]; n++)
                 normal[n] = pattern[n] == '-' ? '_' : pattern[n];
         normal[n] = '\0';
 

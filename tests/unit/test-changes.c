@@ -399,7 +399,7 @@ static struct snapshot *places(const uint64_t *generations, size_t n, enum sourc
         struct builder b = {};
 
         b.head.available = true;
-        b.head.sources[SOURCE_NAMESPACES].result = watched;
+        b.head.sources[SOURCE_NAMESPACES].result = (uint8_t) watched;
         for (size_t i = 0; i < n; i++) {
                 struct association *a;
                 struct endpoint *e;

@@ -246,7 +246,7 @@ static void assert_same_rows(const struct snapshot *s, const struct snapshot *pr
         }
         assert_int_equal(head->n_counters, has_failed(s, SOURCE_SNMP) ? 0 : before->n_counters);
         for (size_t i = SOURCE_EPS; i < SOURCE_SOCK_DIAG; i++)
-                if (has_failed(s, i))
+                if (has_failed(s, (enum source) i))
                         assert_true(head->sources[i].error > 0);
 }
 
@@ -269,7 +269,7 @@ static void scan(void *userdata) {
 
         assert_same_rows(s, t->previous);
         for (size_t i = 0; i < _SOURCE_MAX; i++)
-                failed += has_failed(s, i);
+                failed += has_failed(s, (enum source) i);
         assert_true(failed <= fault.failed);
         snapshot_unref(s);
 }

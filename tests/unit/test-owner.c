@@ -348,6 +348,7 @@ static void test_nobody(void **state) {
         pid_t child;
 
         (void) state;
+        assert_true(fd >= 0);
         show(&s, UINT64_MAX);
         look(t, &s);
         assert_int_equal(s.report.waiting, 0);
@@ -672,7 +673,7 @@ static void test_no_strays(void **state) {
         size_t n;
 
         (void) state;
-        assert_true(tcp >= 0);
+        assert_true(fd >= 0 && tcp >= 0);
         look_for(t, &s, NULL, 0, true, 0);
         assert_int_equal(s.report.waiting, 1);
         look_for(t, &s, NULL, 0, true, FOREVER);
