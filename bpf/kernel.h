@@ -132,6 +132,10 @@ struct rhltable {
         struct rhashtable ht;
 };
 
+struct rhashtable_iter {
+        struct rhashtable *ht;
+};
+
 /* Sockets and where they are */
 
 struct ns_common {

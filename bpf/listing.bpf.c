@@ -10,6 +10,7 @@
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
 
 #include "record.h"
 #include "association.h"
@@ -20,8 +21,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define STEPS 8192
 /* After so many records a call ends with the bucket. */
 #define RECORDS 2048
-
-extern const void sctp_globals __ksym __weak;
 
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -49,10 +48,13 @@ struct {
         __u32 bucket, buckets;
         __u32 done;
         __u32 nested;                   /* the table is in pieces, for want of memory: it is not walked */
-        __u32 absent;                   /* nobody told the program where the table is */
+        __u32 absent;                   /* it is not known where the table is */
         __u32 lost;                     /* buckets that are too long for one call, or for the ring buffer */
         __u32 torn;                     /* an endpoint left its bucket under the walk, which begins with it again */
 } cursor = {};
+
+/* struct sctp_globals, once it is known where the kernel has it. */
+__u64 globals = 0;
 
 /* The same within one call. */
 static struct {
@@ -66,6 +68,17 @@ static struct {
 static __u8 association_bytes[COPY_MAX], transport_bytes[COPY_MAX], endpoint_bytes[COPY_MAX], sock_bytes[COPY_MAX];
 
 #define read_pointer(ret, from) (bpf_probe_read_kernel((ret), sizeof(__u64), (const void *) (from)) < 0)
+
+/* Whoever reads the kernel's own table walks through the list that is to be walked here: where it is need not be looked
+ * up among the kernel's symbols, which takes CAP_SYSLOG. */
+SEC("kprobe/sctp_transport_get_idx")
+int BPF_KPROBE(find, const struct net *net, const struct rhashtable_iter *iterator) {
+        const struct rhashtable *table = BPF_CORE_READ(iterator, ht);
+
+        if (table)
+                globals = (__u64) table - bpf_core_field_offset(struct sctp_globals, transport_hashtable.ht);
+        return 0;
+}
 
 /* Whether the walk goes on in this call. */
 static __always_inline bool next_bucket(void) {
@@ -269,8 +282,8 @@ static long step(void *map, const void *key, void *value, void *context) {
 
 /* Whether there is a table to walk through. */
 static __always_inline bool open_table(void) {
-        const struct sctp_globals *globals = (const void *) &sctp_globals;
-        struct bucket_table *table = globals ? BPF_CORE_READ(globals, transport_hashtable.ht.tbl) : NULL;
+        const struct sctp_globals *at = (const void *) globals;
+        struct bucket_table *table = at ? BPF_CORE_READ(at, transport_hashtable.ht.tbl) : NULL;
 
         cursor.absent = !table;
         /* Between calls it may have been replaced, and be gone: all of the new one is walked. */
@@ -428,10 +441,10 @@ static long step_endpoints(void *map, const void *key, void *value, void *contex
 
 SEC("raw_tp")
 int list_endpoints(void *context) {
-        const struct sctp_globals *globals = (const void *) &sctp_globals;
+        const struct sctp_globals *at = (const void *) globals;
 
-        cursor.table = globals ? (__u64) BPF_CORE_READ(globals, ep_hashtable) : 0;
-        cursor.buckets = globals ? BPF_CORE_READ(globals, ep_hashsize) : 0;
+        cursor.table = at ? (__u64) BPF_CORE_READ(at, ep_hashtable) : 0;
+        cursor.buckets = at ? BPF_CORE_READ(at, ep_hashsize) : 0;
         cursor.absent = cursor.table == 0;
         if (cursor.absent) {
                 cursor.done = 1;

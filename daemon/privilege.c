@@ -10,7 +10,7 @@
 DEFINE_CLEANUP(cap_t, cap_free)
 
 /* Why each of them is needed stands in sctpmond.service. */
-static const cap_value_t scanners[] = { CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SYSLOG };
+static const cap_value_t scanners[] = { CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_NET_ADMIN };
 
 /* Into the permitted and the effective set of `ret`, which is empty: the capability, if this process has it. */
 static int keep(cap_t ret, cap_t current, cap_value_t capability) {

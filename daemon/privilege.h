@@ -7,5 +7,5 @@
 int privilege_drop(void);
 
 /* The same but for the scanner's, of which it keeps those that it has: CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
- * CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SYSLOG. */
+ * CAP_SYS_ADMIN, CAP_NET_ADMIN. */
 int privilege_keep_scanners(void);

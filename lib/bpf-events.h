@@ -5,8 +5,8 @@
 #include "news.h"
 
 /* What happens to associations, told by the kernel as it does it, by a BPF program (bpf/events.bpf.c): all network
- * namespaces, nothing between two looks is missed. It takes what lib/bpf-lister.h takes but for CAP_SYSLOG, and kprobes
- * (CONFIG_KPROBES), which with Debian's perf_event_paranoid of 3 need CAP_SYS_ADMIN. */
+ * namespaces, nothing between two looks is missed. It takes what lib/bpf-lister.h takes; kprobes need
+ * CAP_SYS_ADMIN with Debian's perf_event_paranoid of 3. */
 struct bpf_events;
 
 /* `why` says in words what stands in the way, on failure. From now on what happens is recorded. */

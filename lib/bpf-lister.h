@@ -5,9 +5,8 @@
 #include "bpf-why.h"
 
 /* Walks through the kernel's own lists of associations and of endpoints by BPF programs: linear, right while others come
- * and go, and all network namespaces at once. It takes a kernel from 5.15 on with BTF of itself and of the module sctp, which is loaded
- * already; CAP_SYS_ADMIN for the programs and the module's BTF, and CAP_SYSLOG to learn where the lists are
- * (/proc/kallsyms). */
+ * and go, and all network namespaces at once. It takes a kernel from 5.15 on with kprobes, and with BTF of itself and of
+ * the module sctp, which is loaded already; and CAP_SYS_ADMIN for the programs and the module's BTF. */
 struct bpf_lister;
 
 /* `why` says in words what stands in the way, on failure. -EOPNOTSUPP: built without BPF, or the kernel has no BTF;

@@ -815,12 +815,11 @@ const struct explanation explanations[] = {
           "CAP_NET_ADMIN." },
         { "bpf_events", "source name", NULL, NULL, "BPF", NULL,
           "The kernel tells what happens to associations as it does it, and what made it do so. Its rows are what it has "
-          "told so far. Needs what bpf_listing needs but CAP_SYSLOG, and kprobes; Bpf=no in sctpmond.conf(5) switches "
-          "it off." },
+          "told so far. Needs what bpf_listing needs; Bpf=no in sctpmond.conf(5) switches it off." },
         { "bpf_listing", "source name", NULL, NULL, "BPF", NULL,
           "One walk through the kernel's own lists of associations and endpoints, instead of eps, assocs, remaddr, "
           "sock_diag and socket_options: nothing is missed, and it takes a fraction of their time. Needs Linux 5.15 "
-          "with BTF, CAP_SYS_ADMIN and CAP_SYSLOG; Bpf=no in sctpmond.conf(5) switches it off." },
+          "with BTF and kprobes, and CAP_SYS_ADMIN; Bpf=no in sctpmond.conf(5) switches it off." },
 };
 const size_t n_explanations = ELEMENTS(explanations);
 

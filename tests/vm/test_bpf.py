@@ -159,13 +159,12 @@ def test_says_what_it_lacks(machine):
     server(machine, "ncat", "127.0.0.1", 5000)
     wait_for_listeners(machine, 5000)
     client(machine, "ncat", "127.0.0.1", 6000, "127.0.0.1", 5000)
-    for capability in "CAP_SYSLOG", "CAP_SYS_ADMIN":
-        restart(machine, f"AmbientCapabilities=~{capability}\nCapabilityBoundingSet=~{capability}\n")
-        now = wait_for_source(machine, "failed")
-        assert capability in now["reason"], now
-        # The tables tell as if there were no BPF.
-        assert len(listed(machine, "assocs")) == 2
-        assert source(machine, "assocs")["result"] == "read"
+    restart(machine, "AmbientCapabilities=~CAP_SYS_ADMIN\nCapabilityBoundingSet=~CAP_SYS_ADMIN\n")
+    now = wait_for_source(machine, "failed")
+    assert "CAP_SYS_ADMIN" in now["reason"], now
+    # The tables tell as if there were no BPF.
+    assert len(listed(machine, "assocs")) == 2
+    assert source(machine, "assocs")["result"] == "read"
 
     # Without a right, or without BTF, nothing else is missing.
     restart(machine, "InaccessiblePaths=/sys/kernel/btf\n")

@@ -8,7 +8,7 @@ from peers import client, server, wait_for_listeners
 from seen import by_port, by_ports, eventually, listed, row_is, status
 
 # systemd-analyze(1)
-EXPOSURE_MAX, LEAST_EXPOSURE_MAX = 3.0, 1.5
+EXPOSURE_MAX, LEAST_EXPOSURE_MAX = 2.5, 1.5
 
 IN_PEER = "ip netns exec peer"
 IN_POD = "ip netns exec pod"
