@@ -39,16 +39,16 @@ ACCELERATORS = {
 }
 
 
-def start(version, *, memory=MEMORY, tree=None, docker=False):
+def start(version, *, memory=MEMORY, tree=None, docker=False, one_thread=False):
     """A fresh machine with this kernel; with a DESTDIR tree, that is installed in it; with docker, dockerd runs and
-    has the image "sctp"."""
+    has the image "sctp". With one_thread its processors take turns where they are emulated."""
     kernels = [Kernel(name) for name in dict.fromkeys([*SUITES, version])]
     kernel = next(kernel for kernel in kernels if kernel.version == version)
     flavour = f"{kernel.version}-{memory}" + "-docker" * docker
     state = _booted(kernel, root.image(kernels, docker), memory, docker, flavour)
     if tree:
         state = _installed(state, kernel, Path(tree), memory, flavour)
-    return Machine(kernel, memory, state / "disk.qcow2", saved=state / "memory")
+    return Machine(kernel, memory, state / "disk.qcow2", saved=state / "memory", one_thread=one_thread)
 
 
 def _booted(kernel, image, memory, docker, flavour):
@@ -179,27 +179,30 @@ class Monitor:
 class Machine:
     """A running guest. Its disk forgets what was written, unless it is kept for a state to be saved."""
 
-    def __init__(self, kernel, memory, disk, saved=None, keep=None):
+    def __init__(self, kernel, memory, disk, saved=None, keep=None, one_thread=False):
         self.kernel = kernel
         self.started = time.time()
         self.stack = contextlib.ExitStack()
         try:
             self.stack.enter_context(_slot())
-            self._start(memory, disk, saved, keep=saved is None if keep is None else keep)
+            self._start(memory, disk, saved, saved is None if keep is None else keep, one_thread)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, memory, disk, saved, keep):
+    def _start(self, memory, disk, saved, keep, one_thread):
         directory = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-"))
         self.console = Path(directory) / "console"
         monitor, monitor_end = socket.socketpair()
         agent, agent_end = socket.socketpair()
+        kind, name, *processor = ACCELERATORS[accelerator(self.kernel)]
+        if one_thread and name == "tcg":
+            name += ",thread=single"
         command = [
             # The emulator ends with whoever started it, however that ends.
             "setpriv", "--pdeathsig=KILL",
             QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            *ACCELERATORS[accelerator(self.kernel)], "-smp", str(CPUS), "-m", str(memory),
+            kind, name, *processor, "-smp", str(CPUS), "-m", str(memory),
             "-kernel", self.kernel.image, "-initrd", self.kernel.initrd, "-append", CMDLINE,
             "-drive", f"file={disk},format=qcow2,if=virtio,cache=unsafe,snapshot={'off' if keep else 'on'}",
             "-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console",

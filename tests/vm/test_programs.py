@@ -118,7 +118,10 @@ def stop(machine, before):
     seen.eventually(lambda: programs.loaded(machine), lambda now: now == before)
 
 
+# Each time a probe comes or goes the kernel changes code that another processor may be running. QEMU 7.2 emulates that
+# wrongly once in hundreds of times: a processor runs into the probe's int3 when the kernel has forgotten it.
 @pytest.mark.kernel("6.12")
+@pytest.mark.machine(one_thread=True)
 def test_loaded_again_and_again(machine):
     before = start(machine, "Interval=100ms")
     machine.spawn(f"exec sctpload -p {CHURN_PORT} serve")
