@@ -123,7 +123,7 @@ def stop(machine, before):
 @pytest.mark.kernel("6.12")
 @pytest.mark.machine(one_thread=True)
 def test_loaded_again_and_again(machine):
-    before = start(machine, "Interval=100ms")
+    before = start(machine)
     machine.spawn(f"exec sctpload -p {CHURN_PORT} serve")
     idle = load.hold(machine, 5, IDLE_PORT)
     seen.eventually(lambda: len(seen.listed(machine, "assocs")), lambda n: n == 10)
