@@ -1,6 +1,5 @@
 """Whether Debian's package, made from a copy of this tree, installs, upgrades, and goes without a trace."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -9,14 +8,13 @@ from pathlib import Path
 import pytest
 
 import cache
+import deb
 import journal
 
-TOP = Path(__file__).resolve().parents[2]
 # Release tarballs have no debian/.
-NEEDED = ["git", "dpkg-buildpackage", "dh", "bpftool"]
-MISSING = [name for name in NEEDED if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")]
+MISSING = deb.missing()
 pytestmark = [
-    pytest.mark.skipif(not (TOP / "debian/rules").exists(), reason="there is no debian/"),
+    pytest.mark.skipif(not (deb.TOP / "debian/rules").exists(), reason="there is no debian/"),
     pytest.mark.skipif(bool(MISSING), reason=f"missing: {', '.join(MISSING)}"),
     pytest.mark.kernel("6.12"),
     pytest.mark.machine(bare=True),
@@ -34,21 +32,15 @@ FILES = [
 ]
 
 
-def sources():
-    """What a clone with the changes made here would have."""
-    listed = subprocess.check_output(
-        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
-    )
-    return sorted(path for path in os.fsdecode(listed).split("\0") if (TOP / path).is_file())
-
-
 def build_packages(paths, work):
     """first.deb, and later.deb: of a later version, which comes with other settings."""
     source = work / "source"
-    for path in paths:
-        (source / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(TOP / path, source / path)
-    build_package(source, work / "first.deb")
+    deb.copy_sources(paths, source)
+    done = deb.build(source, "binary")
+    assert done.returncode == 0, done.stdout[-5000:]
+    made = list(work.glob("sctpmon_*.deb"))
+    assert len(made) == 1, made
+    made[0].rename(work / "first.deb")
     shutil.rmtree(source)
 
     later = work / "later"
@@ -61,28 +53,11 @@ def build_packages(paths, work):
     shutil.rmtree(later)
 
 
-def build_package(source, result):
-    # Unit tests have their own turn.
-    environment = os.environ | {
-        "DEB_BUILD_OPTIONS": f"nocheck noautodbgsym parallel={os.cpu_count()}", "DEB_BUILD_PROFILES": "nocheck",
-    }
-    # Ubuntu has some of what is needed under other names.
-    options = ["--no-check-builddeps"] if b"\nID=ubuntu" in Path("/etc/os-release").read_bytes() else []
-    done = subprocess.run(
-        ["dpkg-buildpackage", "--build=binary", "--no-sign", *options], cwd=source, env=environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    )
-    assert done.returncode == 0, done.stdout[-5000:]
-    made = list(source.parent.glob("sctpmon_*.deb"))
-    assert len(made) == 1, made
-    made[0].rename(result)
-
-
 @pytest.fixture(scope="session")
 def packages():
-    paths = sources()
+    paths = deb.sources()
     # Names and modes count as well as contents.
-    ingredients = [Path(__file__), *(item for path in paths for item in (path, TOP / path))]
+    ingredients = [Path(__file__), *(item for path in paths for item in (path, deb.TOP / path))]
     return cache.entry("package", ingredients, lambda work: build_packages(paths, work))
 
 
@@ -112,6 +87,11 @@ def catalog(machine):
     return {name for identity, name in journal.NAMES.items() if identity in listed}
 
 
+def test_lintian_has_nothing_to_say(packages):
+    done = deb.lint(packages / "first.deb")
+    assert done.returncode == 0, done.stdout
+
+
 def test_install_upgrade_remove_purge(machine, packages):
     status, version = install(machine, packages / "first.deb")
     assert status == "installed"
@@ -129,6 +109,8 @@ def test_install_upgrade_remove_purge(machine, packages):
     )
     for path in FILES:
         machine.run(f"test -s {path}")
+    machine.put("/root/smoke", (deb.TOP / "debian/tests/smoke").read_bytes())
+    machine.run("sh /root/smoke")
 
     # An upgrade keeps what was changed, though the settings that come along are others, and the daemon is the new one.
     machine.run(f"sed -i 's/^#Interval=.*/Interval=250ms/' {CONFIGURATION}")
