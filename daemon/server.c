@@ -200,6 +200,11 @@ int message_new(json_t *parameters, struct message **ret) {
         return message_format(parameters, NULL, true, ret);
 }
 
+struct message *message_ref(struct message *m) {
+        m->refs++;
+        return m;
+}
+
 struct message *message_unref(struct message *m) {
         if (m && --m->refs == 0) {
                 free(m->text);
@@ -231,8 +236,7 @@ static int queue_push(struct connection *c, struct message *m) {
                 c->head = 0;
         }
 
-        c->queue[(c->head + c->count++) % c->allocated] = m;
-        m->refs++;
+        c->queue[(c->head + c->count++) % c->allocated] = message_ref(m);
         c->queued_bytes += m->length;
         s->queued_bytes += sizeof(m) + (m->queued++ == 0 ? message_size(m) : 0);
         return 0;
@@ -445,14 +449,6 @@ int call_notify_message(struct call *call, struct message *m) {
         }
 
         return call_queue(call, m);
-}
-
-int call_notify_text(struct call *call, const char *member, const struct buffer *value) {
-        _cleanup_(message_unref_p) struct message *m = NULL;
-        int r;
-
-        r = message_new_text(member, value, &m);
-        return r < 0 ? r : call_notify_message(call, m);
 }
 
 int call_notify(struct call *call, json_t *parameters) {
