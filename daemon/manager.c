@@ -607,6 +607,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
         else {
                 log_info("settings reloaded");
                 history_set_limits(m->history, m->config.history_changes, m->config.history_bytes);
+                hold_forget_replies(&m->holds);
                 m->samples_due = 0;
                 m->full_due = 0;
                 m->hurried = true;

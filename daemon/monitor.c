@@ -98,7 +98,9 @@ static void evict(struct hold *h) {
 }
 
 /* All that has been is told. What comes next is the measure of it, and the history goes on behind it. */
-static void begin_present(struct monitor *m) {
+static int begin_present(struct monitor *m) {
+        int r;
+
         m->phase = PRESENT;
         m->complete = m->reading.complete;
         m->reading = (struct reading) {
@@ -109,9 +111,10 @@ static void begin_present(struct monitor *m) {
                 .number = m->options.present ? m->manager->history_at_look : history_end(m->manager->history),
                 .end = UINT64_MAX,
         };
-        hold_add(&m->manager->holds, &m->hold, m->manager->current, evict);
-        if (!m->options.present)
+        r = hold_add(&m->manager->holds, &m->hold, m->manager->current, evict);
+        if (r >= 0 && !m->options.present)
                 m->position = snapshot_head(m->hold.snapshot)->n_associations;
+        return r;
 }
 
 static int tell_ready(struct monitor *m) {
@@ -158,15 +161,17 @@ static int next_present(struct monitor *m) {
         const struct snapshot *s = m->hold.snapshot;
 
         while (m->position < snapshot_head(s)->n_associations) {
-                const struct association *a = snapshot_associations(s) + m->position++;
-                const char *peer_name = alias_find(m->manager->config.aliases, s, a);
-                _cleanup_(buffer_done) struct buffer text = {};
+                const struct alias_table *aliases = m->manager->config.aliases;
+                _cleanup_(message_unref_p) struct message *message = NULL;
+                uint32_t row = m->position++;
+                const struct association *a = snapshot_associations(s) + row;
                 int r;
 
-                if (!filter_association(&m->options.filter, s, a, peer_name))
+                if (!filter_association(&m->options.filter, s, a, alias_find(aliases, s, a)))
                         continue;
-                json_write_association(&text, s, a, peer_name);
-                r = call_notify_text(m->call, "association", &text);
+                r = hold_reply(&m->hold, ROW_ASSOCIATION, row, aliases, &message);
+                if (r >= 0)
+                        r = call_notify_message(m->call, message);
                 return r < 0 ? r : 1;
         }
 
@@ -180,9 +185,10 @@ static int next(struct call *call, void *userdata) {
         (void) call;
         if (m->phase == PAST) {
                 r = tell_from_history(m);
+                if (r == 0)
+                        r = begin_present(m);
                 if (r != 0)
                         return r;
-                begin_present(m);
         }
         if (m->phase == PRESENT) {
                 r = next_present(m);
@@ -201,6 +207,7 @@ static int next(struct call *call, void *userdata) {
 
 int monitor_new(struct manager *manager, struct call *call, const struct monitor_options *options) {
         struct monitor *m;
+        int r = 0;
 
         m = calloc(1, sizeof(*m));
         if (!m)
@@ -225,10 +232,10 @@ int monitor_new(struct manager *manager, struct call *call, const struct monitor
                         .complete = history_get_counts(manager->history).since,
                 };
         else
-                begin_present(m);
+                r = begin_present(m);
 
         /* On failure the connection ends, and with it, by on_hangup(), the subscriber. */
-        return call_stream(call, next, NULL, m);
+        return r < 0 ? r : call_stream(call, next, NULL, m);
 }
 
 bool monitor_wants_updates(const struct monitor_list *monitors) {

@@ -3,7 +3,9 @@
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -73,11 +75,11 @@ struct stream {
 
 struct connection {
         struct server *server;
-        struct connection *prev, *next;
+        struct user *user;
+        TAILQ_ENTRY(connection) entry, ready_entry;
 
         int fd;
-        uid_t uid;
-        sd_event_source *io, *turn, *timer;
+        sd_event_source *io, *timer;
         uint64_t timer_at;              /* what `timer` is set to; NEVER: off */
 
         struct varlink_input input;
@@ -86,6 +88,8 @@ struct connection {
         bool eof;                       /* the peer writes no more; it may still read */
         bool gone;                      /* the peer does not read any more either */
         bool doomed;                    /* to be closed when its turn is over */
+        bool heard;                     /* there is something to read, or the end of it */
+        bool ready;                     /* waits for its turn */
         bool in_turn;
         bool progress;                  /* some call was taken up, or some bytes sent */
 
@@ -99,6 +103,17 @@ struct connection {
         size_t queued_bytes;
         int unread;                     /* what is in the kernel for the peer, when last asked */
         uint64_t stall_deadline;
+};
+
+TAILQ_HEAD(connection_list, connection);
+
+/* Users have their turns one after the other, and so have the connections of each: those of one, however many, take no
+ * more from another one than a single connection does. */
+struct user {
+        TAILQ_ENTRY(user) entry;
+        uid_t uid;
+        unsigned connections;
+        struct connection_list ready;
 };
 
 struct interface {
@@ -119,7 +134,11 @@ struct server {
         struct interface *interfaces;
         struct listener *listeners;
         sd_event_source *resume;        /* the listeners rest until then */
-        struct connection *connections;
+        sd_event_source *turns;         /* of a descriptor that is always readable: on while somebody is ready */
+        int turns_fd;
+        struct connection_list connections;
+        TAILQ_HEAD(, user) users;       /* in the order of their last turns */
+        unsigned ready;                 /* connections */
         json_t *info;
         size_t queued_bytes;
         struct server_counts counts;
@@ -181,6 +200,11 @@ int message_new(json_t *parameters, struct message **ret) {
         return message_format(parameters, NULL, true, ret);
 }
 
+struct message *message_ref(struct message *m) {
+        m->refs++;
+        return m;
+}
+
 struct message *message_unref(struct message *m) {
         if (m && --m->refs == 0) {
                 free(m->text);
@@ -212,8 +236,7 @@ static int queue_push(struct connection *c, struct message *m) {
                 c->head = 0;
         }
 
-        c->queue[(c->head + c->count++) % c->allocated] = m;
-        m->refs++;
+        c->queue[(c->head + c->count++) % c->allocated] = message_ref(m);
         c->queued_bytes += m->length;
         s->queued_bytes += sizeof(m) + (m->queued++ == 0 ? message_size(m) : 0);
         return 0;
@@ -296,8 +319,20 @@ static void connection_write(struct connection *c) {
 
 /* Has the connection looked at by the event loop; within its turn that happens anyway. */
 static void connection_arm(struct connection *c) {
-        if (!c->in_turn)
-                (void) sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT);
+        if (c->in_turn || c->ready)
+                return;
+        c->ready = true;
+        TAILQ_INSERT_TAIL(&c->user->ready, c, ready_entry);
+        if (c->server->ready++ == 0)
+                (void) sd_event_source_set_enabled(c->server->turns, SD_EVENT_ON);
+}
+
+static void connection_disarm(struct connection *c) {
+        if (!c->ready)
+                return;
+        c->ready = false;
+        TAILQ_REMOVE(&c->user->ready, c, ready_entry);
+        c->server->ready--;
 }
 
 static void stream_release(struct connection *c) {
@@ -414,14 +449,6 @@ int call_notify_message(struct call *call, struct message *m) {
         }
 
         return call_queue(call, m);
-}
-
-int call_notify_text(struct call *call, const char *member, const struct buffer *value) {
-        _cleanup_(message_unref_p) struct message *m = NULL;
-        int r;
-
-        r = message_new_text(member, value, &m);
-        return r < 0 ? r : call_notify_message(call, m);
 }
 
 int call_notify(struct call *call, json_t *parameters) {
@@ -577,11 +604,30 @@ static void connection_stream(struct connection *c) {
         }
 }
 
+static bool connection_wants_to_read(const struct connection *c) {
+        return c->starved && !c->call && !c->eof && c->queued_bytes < SERVER_QUEUE_BYTES_LOW;
+}
+
 static bool connection_can_go_on(const struct connection *c) {
         if (c->doomed || (c->gone && c->call) || c->queued_bytes >= SERVER_QUEUE_BYTES_LOW)
                 return false;
 
         return c->call ? !!c->stream.next : !c->starved;
+}
+
+static void connection_read(struct connection *c) {
+        ssize_t n;
+
+        if (!c->heard || !connection_wants_to_read(c))
+                return;
+        c->heard = false;
+        n = varlink_input_read(&c->input, c->fd);
+        if (n > 0)
+                c->starved = false;
+        else if (n != -EAGAIN)
+                c->eof = true;
+        if (n < 0 && n != -EAGAIN)
+                c->doomed = true;
 }
 
 /* Looks at what has come in, as far as the rules of order and the queue allow. */
@@ -645,14 +691,10 @@ static int connection_unread(const struct connection *c) {
         return ioctl(c->fd, SIOCOUTQ, &n) < 0 ? 0 : n;
 }
 
-/* Waits for what is needed next. Negative: nothing is, or nothing can be waited for, or it was for too long. */
+/* Waits for what is needed next, if only for another turn. Negative: nothing is, or nothing can be waited for, or it
+ * was for too long. */
 static int connection_wait(struct connection *c) {
-        bool partial = c->input.size > c->input.used;
-        bool reading = c->starved && !c->call && !c->eof && c->queued_bytes < SERVER_QUEUE_BYTES_LOW;
-        /* Not by way of `turn` if there is more to do: a defer source goes before all others of its priority,
-         * each time. */
-        bool writing = c->count > 0 || connection_can_go_on(c);
-        uint32_t events = (reading ? EPOLLIN : 0) | (writing ? EPOLLOUT : 0);
+        bool partial = c->input.size > c->input.used, reading = connection_wants_to_read(c), writing = c->count > 0;
         struct server *s = c->server;
         uint64_t now;
         int r;
@@ -696,19 +738,45 @@ static int connection_wait(struct connection *c) {
         c->progress = false;
 
         r = connection_set_timer(c);
-        return r < 0 ? r : sd_event_source_set_io_events(c->io, events);
+        if (r < 0)
+                return r;
+        if (!writing && connection_can_go_on(c)) {
+                connection_arm(c);
+                return 0;
+        }
+        /* Told once: a look at all that wait for their turns, before each of them, would take longer than the turns. */
+        return sd_event_source_set_io_events(c->io, EPOLLET | (reading ? EPOLLIN : 0) | (writing ? EPOLLOUT : 0));
+}
+
+/* The one there is, or a new one; NULL when out of memory. */
+static struct user *user_get(struct server *s, uid_t uid) {
+        struct user *u;
+
+        TAILQ_FOREACH(u, &s->users, entry)
+                if (u->uid == uid)
+                        return u;
+
+        u = calloc(1, sizeof(*u));
+        if (u) {
+                u->uid = uid;
+                TAILQ_INIT(&u->ready);
+                TAILQ_INSERT_HEAD(&s->users, u, entry);
+        }
+        return u;
+}
+
+static void user_release(struct server *s, struct user *u) {
+        if (u->connections > 0)
+                return;
+        TAILQ_REMOVE(&s->users, u, entry);
+        free(u);
 }
 
 static struct connection *connection_free(struct connection *c) {
         struct server *s = c->server;
         struct call *call = steal_ptr(c->call);
 
-        if (c->prev)
-                c->prev->next = c->next;
-        else
-                s->connections = c->next;
-        if (c->next)
-                c->next->prev = c->prev;
+        TAILQ_REMOVE(&s->connections, c, entry);
         s->counts.connected--;
 
         stream_release(c);
@@ -719,9 +787,11 @@ static struct connection *connection_free(struct connection *c) {
         queue_clear(c);
         varlink_input_done(&c->input);
         sd_event_source_disable_unref(c->io);
-        sd_event_source_disable_unref(c->turn);
         sd_event_source_disable_unref(c->timer);
         close_p(&c->fd);
+        connection_disarm(c);
+        c->user->connections--;
+        user_release(s, c->user);
         free(c);
         return NULL;
 }
@@ -730,45 +800,49 @@ static void connection_turn(struct connection *c) {
         int r;
 
         c->in_turn = true;
+        connection_read(c);
         r = connection_process(c);
+        c->in_turn = false;
         if (r < 0)
                 /* Answers to earlier calls may still get through. */
                 connection_write(c);
         else
                 r = connection_wait(c);
-        if (r < 0) {
+        if (r < 0)
                 connection_free(c);
-                return;
-        }
-        c->in_turn = false;
 }
 
-static int on_turn(sd_event_source *source, void *userdata) {
-        (void) source;
-        connection_turn(userdata);
-        return 0;
+static int on_turns(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        struct server *s = userdata;
+        struct connection *c;
+        struct user *u;
+
+        (void) fd;
+        (void) revents;
+        TAILQ_FOREACH(u, &s->users, entry)
+                if (!TAILQ_EMPTY(&u->ready))
+                        break;
+        if (u) {
+                c = TAILQ_FIRST(&u->ready);
+                TAILQ_REMOVE(&s->users, u, entry);
+                TAILQ_INSERT_TAIL(&s->users, u, entry);
+                connection_disarm(c);
+                connection_turn(c);
+        }
+
+        return s->ready > 0 ? 0 : sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         struct connection *c = userdata;
 
         (void) source;
+        (void) fd;
         /* Both come unasked. With shutdown(SHUT_WR), which leaves the peer reading, they do not. */
         if (revents & (EPOLLHUP | EPOLLERR))
                 connection_gone(c);
-
-        if (c->starved && !c->call && !c->eof && (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
-                ssize_t n = varlink_input_read(&c->input, fd);
-
-                if (n > 0)
-                        c->starved = false;
-                else if (n != -EAGAIN)
-                        c->eof = true;
-                if (n < 0 && n != -EAGAIN)
-                        c->doomed = true;
-        }
-
-        connection_turn(c);
+        c->heard |= revents & (EPOLLIN | EPOLLHUP | EPOLLERR);
+        connection_arm(c);
         return 0;
 }
 
@@ -778,20 +852,17 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         (void) source;
         (void) usec;
         c->timer_at = NEVER;
-        if (connection_wait(c) < 0)
+        /* Who is ready is judged in its turn. */
+        if (!c->ready && connection_wait(c) < 0)
                 connection_free(c);
         return 0;
 }
 
-static bool may_connect(const struct server *s, uid_t uid) {
-        unsigned n = 0;
-
-        if (uid == 0)
+static bool may_connect(const struct server *s, const struct user *u) {
+        if (u->uid == 0)
                 return s->counts.connected < SERVER_CONNECTIONS_MAX;
 
-        for (const struct connection *c = s->connections; c; c = c->next)
-                n += c->uid == uid;
-        return n < SERVER_CONNECTIONS_PER_USER_MAX &&
+        return u->connections < SERVER_CONNECTIONS_PER_USER_MAX &&
                s->counts.connected < SERVER_CONNECTIONS_MAX - SERVER_CONNECTIONS_FOR_ROOT;
 }
 
@@ -801,37 +872,35 @@ static int connection_new(struct server *s, int fd) {
         struct ucred peer;
         socklen_t size = sizeof(peer);
         struct connection *c;
+        struct user *u;
         int r;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
                 return -errno;
-        if (!may_connect(s, peer.uid))
-                return -EUSERS;
-
-        c = malloc(sizeof(*c));
-        if (!c)
+        u = user_get(s, peer.uid);
+        if (!u)
                 return -ENOMEM;
+        r = may_connect(s, u) ? 0 : -EUSERS;
+        c = r < 0 ? NULL : malloc(sizeof(*c));
+        if (!c) {
+                user_release(s, u);
+                return r < 0 ? r : -ENOMEM;
+        }
         *c = (struct connection) {
                 .server = s,
-                .next = s->connections,
+                .user = u,
                 .fd = steal_fd(&owned),
-                .uid = peer.uid,
                 .timer_at = NEVER,
                 .input.max = VARLINK_REQUEST_BYTES_MAX,
                 .request_deadline = NEVER,
                 .stall_deadline = NEVER,
                 .starved = true,
         };
-        if (c->next)
-                c->next->prev = c;
-        s->connections = c;
+        TAILQ_INSERT_HEAD(&s->connections, c, entry);
+        u->connections++;
         s->counts.connected++;
 
-        r = sd_event_add_io(s->event, &c->io, c->fd, EPOLLIN, on_io, c);
-        if (r >= 0)
-                r = sd_event_add_defer(s->event, &c->turn, on_turn, c);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(c->turn, SD_EVENT_OFF);
+        r = sd_event_add_io(s->event, &c->io, c->fd, EPOLLIN | EPOLLET, on_io, c);
         if (r < 0)
                 connection_free(c);
         return r;
@@ -919,6 +988,16 @@ int server_new(sd_event *event, struct server **ret) {
         if (!s)
                 return -ENOMEM;
         s->event = sd_event_ref(event);
+        TAILQ_INIT(&s->connections);
+        TAILQ_INIT(&s->users);
+        s->turns_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (s->turns_fd < 0)
+                return -errno;
+        r = sd_event_add_io(event, &s->turns, s->turns_fd, EPOLLIN, on_turns, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->turns, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
 
         r = server_set_info(s, "", "", "", "");
         if (r < 0)
@@ -935,8 +1014,8 @@ struct server *server_free(struct server *s) {
         if (!s)
                 return NULL;
 
-        while (s->connections)
-                connection_free(s->connections);
+        for (struct connection *c; (c = TAILQ_FIRST(&s->connections));)
+                connection_free(c);
         for (struct listener *l; (l = s->listeners);) {
                 s->listeners = l->next;
                 sd_event_source_disable_unref(l->io);
@@ -949,6 +1028,8 @@ struct server *server_free(struct server *s) {
                 free(i);
         }
         sd_event_source_disable_unref(s->resume);
+        sd_event_source_disable_unref(s->turns);
+        close_p(&s->turns_fd);
         json_decref(s->info);
         sd_event_unref(s->event);
         free(s);

@@ -98,8 +98,6 @@ int call_invalid(struct call *call, const char *parameter);
 /* One more reply (`more` only, else -EINVAL). -ENOBUFS when the connection's queue is full: the caller
  * decides what is lost, for instance by call_error(), for which there is always room. */
 int call_notify(struct call *call, json_t *parameters);
-/* The same with { "MEMBER": VALUE }. */
-int call_notify_text(struct call *call, const char *member, const struct buffer *value);
 
 /* Counts a call as not read in time, once; call_notify() does so itself. */
 void call_count_overrun(struct call *call);
@@ -109,6 +107,7 @@ struct message;
 int message_new(json_t *parameters, struct message **ret);      /* takes the reference; continues: true */
 /* { "MEMBER": VALUE }, from the value's text. */
 int message_new_text(const char *member, const struct buffer *value, struct message **ret);
+struct message *message_ref(struct message *m);
 struct message *message_unref(struct message *m);
 /* What it takes in memory. */
 size_t message_size(const struct message *m);

@@ -33,13 +33,11 @@ struct query {
         bool stale;
         struct hold hold;               /* of the snapshot that is listed */
         uint32_t position;
-        struct buffer text;             /* of the row at hand */
 };
 
 static void query_free(struct query *q) {
         if (q->hold.snapshot)
                 hold_remove(&q->manager->holds, &q->hold);
-        buffer_done(&q->text);
         free(q->netns);
         free(q);
 }
@@ -269,11 +267,10 @@ static bool can_list(struct query *q, const struct snapshot *s) {
 
 /* What List* goes through, row by row. */
 struct listing {
-        const char *member;             /* of the reply */
+        enum row_kind kind;
         enum source source;
         uint32_t (*count)(const struct snapshot_head *head);
         bool (*wants)(const struct query *q, uint32_t row);
-        void (*write)(struct buffer *b, const struct query *q, uint32_t row);
 };
 
 static uint32_t count_endpoints(const struct snapshot_head *head) {
@@ -284,10 +281,6 @@ static bool wants_endpoint(const struct query *q, uint32_t row) {
         const struct endpoint *e = snapshot_endpoints(q->hold.snapshot) + row;
 
         return (q->all || !e->unlisted) && filter_endpoint(&q->filter, q->hold.snapshot, e);
-}
-
-static void write_endpoint(struct buffer *b, const struct query *q, uint32_t row) {
-        json_write_endpoint(b, q->hold.snapshot, snapshot_endpoints(q->hold.snapshot) + row);
 }
 
 static uint32_t count_associations(const struct snapshot_head *head) {
@@ -304,12 +297,6 @@ static bool wants_association(const struct query *q, uint32_t row) {
         return filter_association(&q->filter, q->hold.snapshot, a, query_peer_name(q, q->hold.snapshot, a));
 }
 
-static void write_association(struct buffer *b, const struct query *q, uint32_t row) {
-        const struct association *a = snapshot_associations(q->hold.snapshot) + row;
-
-        json_write_association(b, q->hold.snapshot, a, query_peer_name(q, q->hold.snapshot, a));
-}
-
 static uint32_t count_namespaces(const struct snapshot_head *head) {
         return head->n_namespaces;
 }
@@ -320,19 +307,9 @@ static bool wants_namespace(const struct query *q, uint32_t row) {
         return true;
 }
 
-static void write_namespace(struct buffer *b, const struct query *q, uint32_t row) {
-        json_write_netns(b, snapshot_namespaces(q->hold.snapshot) + row);
-}
-
-static const struct listing endpoints = {
-        "endpoint", SOURCE_EPS, count_endpoints, wants_endpoint, write_endpoint,
-};
-static const struct listing associations = {
-        "association", SOURCE_ASSOCS, count_associations, wants_association, write_association,
-};
-static const struct listing namespaces = {
-        "namespace", SOURCE_NAMESPACES, count_namespaces, wants_namespace, write_namespace,
-};
+static const struct listing endpoints = { ROW_ENDPOINT, SOURCE_EPS, count_endpoints, wants_endpoint };
+static const struct listing associations = { ROW_ASSOCIATION, SOURCE_ASSOCS, count_associations, wants_association };
+static const struct listing namespaces = { ROW_NAMESPACE, SOURCE_NAMESPACES, count_namespaces, wants_namespace };
 
 /* Of the rows asked for, those not sent yet. */
 static uint32_t query_rest(const struct query *q) {
@@ -359,13 +336,14 @@ static int list_next(struct call *call, void *userdata) {
         int r;
 
         while (q->position < n) {
+                _cleanup_(message_unref_p) struct message *m = NULL;
                 uint32_t row = q->position++;
 
                 if (!q->listing->wants(q, row))
                         continue;
-                q->text.length = 0;
-                q->listing->write(&q->text, q, row);
-                r = call_notify_text(call, q->listing->member, &q->text);
+                r = hold_reply(&q->hold, q->listing->kind, row, q->manager->config.aliases, &m);
+                if (r >= 0)
+                        r = call_notify_message(call, m);
                 return r < 0 ? r : 1;
         }
 
@@ -380,14 +358,17 @@ static bool table_failed(const struct snapshot *s, enum source table) {
 
 static int list_snapshot(struct call *call, struct snapshot *s, bool stale, void *userdata) {
         struct query **holder = userdata, *q = *holder;
+        int r;
 
         if (!can_list(q, s))
                 return 0;
 
+        r = hold_add(&q->manager->holds, &q->hold, s, query_evict);
+        if (r < 0)
+                return r;
         /* The stream owns the query from here on. */
         *holder = NULL;
         q->stale = stale || table_failed(s, q->listing->source);
-        hold_add(&q->manager->holds, &q->hold, s, query_evict);
         return call_stream(call, list_next, query_release, q);
 }
 

@@ -476,6 +476,47 @@ static void test_fairness(void **state) {
         fixture_free(t);
 }
 
+/* One user has several connections full of calls: another one waits for a turn or two, and not for one of each. */
+static void test_fairness_between_users(void **state) {
+        struct fixture *t = fixture_new();
+        struct peer many[SERVER_CONNECTIONS_PER_USER_MAX], one;
+        char calls[100][sizeof(ECHO_EMPTY)];
+        const char *text;
+        size_t length;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(calls); i++)
+                memcpy(calls[i], ECHO_EMPTY, sizeof(ECHO_EMPTY));
+        made_up.uid = 1000;
+        for (size_t i = 0; i < ELEMENTS(many); i++)
+                many[i] = peer_new(t);
+        made_up.uid = 1001;
+        one = peer_new(t);
+        for (unsigned round = 1; round <= 3; round++) {
+                for (size_t i = 0; i < ELEMENTS(many); i++)
+                        put_bytes(&many[i], calls[0], sizeof(calls));
+                put(&one, "{\"method\":\"org.varlink.service.GetInfo\"}");
+                t->echoes = 0;
+                do {
+                        assert_int_equal(sd_event_run(t->event, 0), 1);
+                        assert_true(t->echoes <= 2 * SERVER_CALLS_PER_TURN);
+                        (void) varlink_input_read(&one.in, one.fd);
+                } while (varlink_input_next(&one.in, &text, &length) == 0);
+
+                /* All the same they are answered, each in its turn. */
+                for (size_t i = 0; i < ELEMENTS(many); i++)
+                        for (size_t j = 0; j < ELEMENTS(calls); j++)
+                                expect(t, &many[i], EMPTY);
+                assert_int_equal(t->echoes, ELEMENTS(many) * ELEMENTS(calls));
+        }
+        for (size_t i = 0; i < ELEMENTS(many); i++)
+                peer_done(&many[i]);
+        peer_done(&one);
+        settle(t);
+        assert_true(TAILQ_EMPTY(&t->server->users));
+        fixture_free(t);
+}
+
 static void test_oneway(void **state) {
         struct fixture *t = fixture_new();
         struct peer p = peer_new(t);
@@ -1134,6 +1175,7 @@ int main(void) {
                 cmocka_unit_test(test_byte_by_byte),
                 cmocka_unit_test(test_pipelining),
                 cmocka_unit_test(test_fairness),
+                cmocka_unit_test(test_fairness_between_users),
                 cmocka_unit_test(test_oneway),
                 cmocka_unit_test(test_garbage),
                 cmocka_unit_test(test_message_size),
