@@ -39,13 +39,13 @@ ACCELERATORS = {
 }
 
 
-def start(version, *, memory=MEMORY, tree=None, docker=False):
+def start(version, *, memory=MEMORY, tree=None, docker=False, userland=None):
     """A fresh machine with this kernel; with a DESTDIR tree, that is installed in it; with docker, dockerd runs and
-    has the image "sctp"."""
+    has the image "sctp"; userland: of this release of Debian."""
     kernels = [Kernel(name) for name in dict.fromkeys([*SUITES, version])]
     kernel = next(kernel for kernel in kernels if kernel.version == version)
-    flavour = f"{kernel.version}-{memory}" + "-docker" * docker
-    state = _booted(kernel, root.image(kernels, docker), memory, docker, flavour)
+    flavour = f"{kernel.version}-{memory}" + "-docker" * docker + f"-{userland}" * bool(userland)
+    state = _booted(kernel, root.image(kernels, docker, userland), memory, docker, flavour)
     if tree:
         state = _installed(state, kernel, Path(tree), memory, flavour)
     return Machine(kernel, memory, state / "disk.qcow2", saved=state / "memory")
