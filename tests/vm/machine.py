@@ -39,13 +39,14 @@ ACCELERATORS = {
 }
 
 
-def start(version, *, memory=MEMORY, tree=None, docker=False, one_thread=False):
+def start(version, *, memory=MEMORY, tree=None, docker=False, userland=None, one_thread=False):
     """A fresh machine with this kernel; with a DESTDIR tree, that is installed in it; with docker, dockerd runs and
-    has the image "sctp". With one_thread its processors take turns where they are emulated."""
+    has the image "sctp"; userland: of this release of Debian; with one_thread its processors take turns where they are
+    emulated."""
     kernels = [Kernel(name) for name in dict.fromkeys([*SUITES, version])]
     kernel = next(kernel for kernel in kernels if kernel.version == version)
-    flavour = f"{kernel.version}-{memory}" + "-docker" * docker
-    state = _booted(kernel, root.image(kernels, docker), memory, docker, flavour)
+    flavour = f"{kernel.version}-{memory}" + "-docker" * docker + f"-{userland}" * bool(userland)
+    state = _booted(kernel, root.image(kernels, docker, userland), memory, docker, flavour)
     if tree:
         state = _installed(state, kernel, Path(tree), memory, flavour)
     return Machine(kernel, memory, state / "disk.qcow2", saved=state / "memory", one_thread=one_thread)

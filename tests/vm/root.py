@@ -1,4 +1,4 @@
-"""The guest's root: the host's own release, so that what is built here runs there."""
+"""The guest's root: by default the host's own release, so that what is built here runs there."""
 
 import ctypes.util
 import shutil
@@ -39,11 +39,11 @@ def _os_release():
     return {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}
 
 
-def image(kernels, docker=False):
-    """The ext4 image of a root with the modules of these kernels."""
-    suite = _os_release()["VERSION_CODENAME"]
+def image(kernels, docker=False, userland=None):
+    """The ext4 image of a root with the modules of these kernels; userland: Debian's release of this name."""
+    suite = userland or _os_release()["VERSION_CODENAME"]
     packages = PACKAGES + DOCKER_PACKAGES * docker
-    flavour = "-docker" * docker
+    flavour = "-docker" * docker + f"-{userland}" * bool(userland)
     tree = cache.entry(
         f"tree{flavour}", [suite, *packages], lambda work: _install_packages(suite, packages, work / "root")
     )
@@ -54,7 +54,8 @@ def image(kernels, docker=False):
 
 def _install_packages(suite, packages, root):
     # Debian has everything in main; of Ubuntu's components the tools need one more.
-    components = "main,universe" if _os_release()["ID"] == "ubuntu" else "main"
+    host = _os_release()
+    components = "main,universe" if (host["ID"], host["VERSION_CODENAME"]) == ("ubuntu", suite) else "main"
     subprocess.run(
         ["mmdebstrap", "--quiet", "--variant=apt", f"--components={components}",
          f"--include={','.join(packages)}", suite, root],
