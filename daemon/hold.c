@@ -134,17 +134,20 @@ void hold_remove(struct hold_list *list, struct hold *h) {
 void hold_limit(struct hold_list *list, const struct snapshot *newest) {
         const struct snapshot *last = NULL;
         unsigned held = 0;
+        uint64_t bytes = 0;
         struct hold *h;
 
         TAILQ_FOREACH(h, list, entry)
                 if (h->snapshot != last && h->snapshot != newest) {
                         last = h->snapshot;
+                        bytes += snapshot_head(last)->size;
                         held++;
                 }
 
-        for (; held > HOLD_SNAPSHOTS_MAX; held--) {
+        for (; held > HOLD_SNAPSHOTS_MIN && bytes > HOLD_BYTES_MAX; held--) {
                 const struct snapshot *oldest = TAILQ_FIRST(list)->snapshot;
 
+                bytes -= snapshot_head(oldest)->size;
                 while ((h = TAILQ_FIRST(list)) && h->snapshot == oldest)
                         h->evict(h);
         }

@@ -11,12 +11,14 @@
  * replies that tell its rows: the text of each is made once for all that come by at about the same time. */
 
 /* The limits; tests make them smaller. */
-#ifndef HOLD_REPLIES_BYTES_MAX
-/* Snapshots kept alive besides the newest; then the readers of the oldest are ended. */
-#define HOLD_SNAPSHOTS_MAX      4u
+#ifndef HOLD_BYTES_MAX
+/* Snapshots kept alive besides the newest; then the readers of the oldest are ended, */
+#define HOLD_BYTES_MAX          (128u * 1024u * 1024u)
 /* Replies kept of one snapshot while several read from it, as long as they are no more than it takes itself. */
 #define HOLD_REPLIES_BYTES_MAX  (16u * 1024u * 1024u)
 #endif
+/* but so many are kept however large they are. */
+#define HOLD_SNAPSHOTS_MIN      4u
 
 enum row_kind {
         ROW_ENDPOINT,
@@ -46,5 +48,5 @@ int hold_reply(struct hold *h, enum row_kind kind, uint32_t i, const struct alia
 /* Peers have other names now. */
 void hold_forget_replies(struct hold_list *list);
 
-/* Evicts the readers of the oldest snapshots until no more than HOLD_SNAPSHOTS_MAX besides `newest` are held. */
+/* Evicts readers of the oldest snapshots until no more are held than the limits allow. */
 void hold_limit(struct hold_list *list, const struct snapshot *newest);

@@ -6,8 +6,8 @@
 #include "builder.h"
 #include "json.h"
 
-/* Limits that a test can reach. */
-#define HOLD_SNAPSHOTS_MAX 6u
+/* Limits that a test can reach: six snapshots. */
+#define HOLD_BYTES_MAX (6u * 40u * 1024u)
 #define HOLD_REPLIES_BYTES_MAX 2000u
 #include "../../daemon/hold.c"
 
@@ -161,11 +161,43 @@ static void test_peers_get_other_names(void **state) {
         alias_table_unref(aliases);
 }
 
+/* The readers of the oldest are ended when too much is held. */
+static void test_the_oldest_readers_are_ended(void **state) {
+        struct snapshot *s[20];
+        struct hold holds[ELEMENTS(s)][2] = {};
+        unsigned fit = 0;
+        size_t bytes = 0;
+
+        (void) state;
+        evicted = 0;
+        for (unsigned i = 0; i < ELEMENTS(s); i++) {
+                s[i] = made_up(i + 1);
+                for (unsigned j = 0; j < 2; j++)
+                        assert_int_equal(hold_add(&list, &holds[i][j], s[i], evict), 0);
+                hold_limit(&list, s[i]);
+                if (i > 0)
+                        bytes += snapshot_head(s[i - 1])->size;
+                if (bytes <= HOLD_BYTES_MAX) {
+                        assert_int_equal(evicted, 0);
+                        fit = i;
+                }
+                assert_int_equal(evicted, 2 * (i - fit));
+        }
+        assert_true(fit > HOLD_SNAPSHOTS_MIN && fit < ELEMENTS(s) / 2);
+        for (unsigned i = 0; i < ELEMENTS(s); i++) {
+                assert_true(holds[i][0].snapshot == (i < ELEMENTS(s) - 1 - fit ? NULL : s[i]));
+                for (unsigned j = 0; j < 2 && holds[i][j].snapshot; j++)
+                        hold_remove(&list, &holds[i][j]);
+                snapshot_unref(s[i]);
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_shared_by_those_who_read_the_same),
                 cmocka_unit_test(test_the_oldest_are_forgotten),
                 cmocka_unit_test(test_peers_get_other_names),
+                cmocka_unit_test(test_the_oldest_readers_are_ended),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,16 +223,10 @@ def test_good_clients_are_served_whatever_others_do(machine):
     assert result["connected"] == 11
     assert result["slowest"] < 10
 
-    # Of those who are slow only the ones that would keep too many old looks alive are ended.
+    # Who is slow gets all of an old look, unless more of them are kept alive than these.
     readers, overruns = inside.run(machine, readers_that_pause, 8)
-    ended = [reader for reader in readers if reader["end"].get("error") == f"{MONITOR}.Overrun"]
-    assert ended == readers[:len(ended)]
-    assert 0 < len(ended) < 8
-    for reader in ended:
-        assert reader["rows"] + reader["end"]["parameters"]["lost"] == 300
-    for reader in readers[len(ended):]:
-        assert (reader["rows"], "scan" in reader["end"]["parameters"]) == (300, True)
-    assert overruns == len(ended)
+    assert [(reader["rows"], "scan" in reader["end"]["parameters"]) for reader in readers] == [(300, True)] * 8
+    assert overruns == 0
 
     assert high_water(machine) - at_first < 24 * 1024
     assert machine.run("systemctl show --property=NRestarts sctpmond").stdout == "NRestarts=0\n"
