@@ -21,8 +21,8 @@ static void evict(struct hold *h) {
         hold_remove(&list, h);
 }
 
-/* Endpoints and associations with the numbers from 0 on, and one association with so many addresses that its reply alone
- * is longer than all that are kept. */
+/* Endpoints and associations with the numbers from 0 on, and one association with so many addresses that its reply
+ * alone is longer than all that are kept. */
 static struct snapshot *made_up(uint64_t serial) {
         struct snapshot *s = NULL;
         struct builder b = {};

@@ -25,9 +25,10 @@ struct world {
         char directory[64], socket_path[96], state_path[96], config_path[96];
         bool lax;                       /* replies are not checked, */
         bool deaf;                      /* and entries of the journal not kept */
+        bool scans;                     /* a scanner is at work, the test is none */
         struct config config;
         pid_t pid;
-        struct scanner scanner;         /* our end */
+        struct scanner scanner;         /* our end; not if a scanner is at work */
         int journal_fd;                 /* entries come here */
 };
 
@@ -54,6 +55,15 @@ static inline int listen_at(const char *path) {
         return fd;
 }
 
+static inline int connect_to(const char *path) {
+        struct sockaddr_un sa = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        strcpy(sa.sun_path, path);
+        assert_int_equal(connect(fd, (struct sockaddr *) &sa, sizeof(sa)), 0);
+        return fd;
+}
+
 static inline void start(struct world *w, struct snapshot *restored) {
         int scanner[2], journal[2], listen_fd = listen_at(w->socket_path);
 
@@ -76,16 +86,20 @@ static inline void start(struct world *w, struct snapshot *restored) {
                 };
                 int r;
 
+                s.scanner_pid = fork();
+                if (s.scanner_pid == 0) {
+                        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                        close_others(scanner[0], scanner[0]);
+                        if (w->scans)
+                                _exit(scanner_main(scanner[0], NULL));
+                        (void) close(scanner[0]);
+                        for (;;)
+                                (void) pause();
+                }
                 (void) close(scanner[0]);
                 (void) close(journal[0]);
                 if (w->deaf)
                         journal[1] = -EBADF;
-                s.scanner_pid = fork();
-                if (s.scanner_pid == 0) {
-                        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-                        for (;;)
-                                (void) pause();
-                }
                 r = manager_run(&s);
                 (void) kill(s.scanner_pid, SIGKILL);
                 _exit(r < 0 ? 1 : 0);
@@ -94,7 +108,9 @@ static inline void start(struct world *w, struct snapshot *restored) {
         (void) close(listen_fd);
         (void) close(scanner[1]);
         (void) close(journal[1]);
-        w->scanner = (struct scanner) { .fd = scanner[0] };
+        if (w->scans)
+                (void) close(scanner[0]);
+        w->scanner = (struct scanner) { .fd = w->scans ? -EBADF : scanner[0] };
         w->journal_fd = journal[0];
 }
 
