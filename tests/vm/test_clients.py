@@ -157,6 +157,93 @@ def readers_that_pause(count):
     return result, Connection().call("GetStatus")["parameters"]["clients"]["overruns"]
 
 
+def one_user_wants_it_all(attempts, others):
+    """A user tries to connect so often, sends what is too long, and then keeps all that it has full of requests, of
+    half of which it reads no reply. What it gets, and what others get meanwhile."""
+    import grp
+    import os
+    import select
+    import signal
+
+    group = grp.getgrnam("sctpmon").gr_gid
+
+    def start(uid, function):
+        """In a process of that user, which says one thing."""
+        readable, writable = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.setgroups([])
+            os.setresgid(group, group, group)
+            os.setresuid(uid, uid, uid)
+            function(lambda result: os.write(writable, json.dumps(result).encode()))
+            os._exit(0)
+        os.close(writable)
+        return child, readable
+
+    def hear(readable):
+        said = os.read(readable, 65536)
+        assert said, "it failed"
+        return json.loads(said)
+
+    def is_answered(connection):
+        try:
+            return connection.call("org.varlink.service.GetInfo") is not None
+        except BrokenPipeError:
+            return False
+
+    def hog(say):
+        connections = [connection for connection in (Connection() for _ in range(attempts)) if is_answered(connection)]
+        accepted, ended = len(connections), 0
+        for _ in range(2):
+            connection = connections.pop()
+            try:
+                connection.write(b"x" * 100_000)
+                ended += connection.receive() is None
+            except BrokenPipeError:
+                ended += 1
+        # They make room.
+        connections += [Connection() for _ in range(2)]
+        requests = b"".join(
+            json.dumps({"method": f"io.sctpmon.Monitor.{method}", "more": more}).encode() + b"\0"
+            for method, more in [("GetStatus", False), ("ListAssociations", True)]
+        )
+        poll = select.poll()
+        by_fd = {}
+        for number, connection in enumerate(connections):
+            connection.socket.setblocking(False)
+            poll.register(connection.socket, select.POLLOUT | select.POLLIN * (number % 2))
+            by_fd[connection.socket.fileno()] = connection.socket
+        say({"accepted": accepted, "ended": ended})
+        while True:
+            for fd, events in poll.poll():
+                try:
+                    if events & select.POLLIN:
+                        by_fd[fd].recv(1 << 18)
+                    if events & select.POLLOUT:
+                        by_fd[fd].send(requests)
+                except BlockingIOError:
+                    pass
+
+    def other(say):
+        connection = Connection()
+        answered, rows = 0, []
+        for number in range(20):
+            answered += "version" in connection.call("GetStatus")["parameters"]
+            if number % 10 == 0:
+                rows.append(len(connection.list("ListAssociations")) - 1)
+        say({"answered": answered, "rows": rows})
+
+    hog_child, hog_says = start(3000, hog)
+    hog_result = hear(hog_says)
+    children = [start(3001 + number, other) for number in range(others)]
+    results = [hear(readable) for _, readable in children]
+    asker = Connection()
+    while (clients := asker.call("GetStatus")["parameters"]["clients"])["connected"] > hog_result["accepted"] + 1:
+        pass
+    os.kill(hog_child, signal.SIGKILL)
+    return hog_result, results, clients
+
+
 def two_subscribers():
     """One reads all the time, the other nothing until the daemon has ended it."""
     import subprocess
@@ -229,6 +316,23 @@ def test_good_clients_are_served_whatever_others_do(machine):
     assert overruns == 0
 
     assert high_water(machine) - at_first < 24 * 1024
+    assert machine.run("systemctl show --property=NRestarts sctpmond").stdout == "NRestarts=0\n"
+    held.kill()
+
+
+@pytest.mark.kernel("6.12")
+def test_one_user_does_not_stop_the_others(machine):
+    load.install(machine)
+    machine.run("systemctl start sctpmond")
+    held = load.hold(machine, 50)
+    hog, others, clients = inside.run(machine, one_user_wants_it_all, 300, 3)
+
+    assert hog == {"accepted": 256, "ended": 2}
+    assert others == [{"answered": 20, "rows": [100] * 2}] * 3
+    assert clients["refusedConnections"] == 300 - 256
+    assert clients["refusedMessages"] == 2
+    # What it got back, and the one that asks.
+    assert clients["connected"] == 256 + 1
     assert machine.run("systemctl show --property=NRestarts sctpmond").stdout == "NRestarts=0\n"
     held.kill()
 
