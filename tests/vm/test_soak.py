@@ -1,15 +1,18 @@
 """Idle associations are never mentioned while others come and go, and of those that do not one is left out: what is
-told of and what is counted as not observed is together what there was."""
+told of and what is counted as not observed is together what there was. However many looks are made, the daemon has the
+same descriptors and memory."""
 
 import json
 import os
 
 import pytest
 
+import inside
 import journal
 import load
 import seen
 from counter import Counter
+from varlink import Connection
 
 IDLE, CHURNING, RATE = 2500, 500, 200
 # Without BPF each look takes long with so many: fewer do, but for the soak.
@@ -17,6 +20,10 @@ IDLE_WITHOUT_BPF = IDLE if "SCTPMON_SOAK_SECONDS" in os.environ else IDLE // 2
 IDLE_PORT, CHURN_PORT = 7000, 7001
 # Two minutes go by until all is counted; `./quickstart soak` asks for ten minutes of it on each kernel.
 SECONDS = 45
+# `./quickstart soak` asks for 100,000.
+LOOKS = 100
+# What a process may take more than after a tenth of the looks; where it is, malloc() keeps some for later.
+GROWTH_KIB = 2048
 
 ENDS = """
 ip netns add peer
@@ -76,3 +83,54 @@ def soak(machine, count, rate, seconds):
     assert len(json.loads(machine.run("sctpctl assocs --json=short").stdout)) == 2 * count
     counter.process.kill()
     idle.kill()
+
+
+def look_again_and_again(looks, pids):
+    """Has so many looks made, one after the other, while now and then an association comes and goes. What the processes
+    have after a tenth of the looks, and in the end."""
+    import os
+    import time
+
+    def descriptors(pid):
+        return len(os.listdir(f"/proc/{pid}/fd"))
+
+    def used(pid):
+        counts = []
+        # Those that are about to be closed do not count.
+        for _ in range(20):
+            counts.append(descriptors(pid))
+            time.sleep(0.01)
+        with open(f"/proc/{pid}/status") as status:
+            resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+        return [min(counts), resident]
+
+    asker, first = Connection(), None
+    for number in range(1, looks + 1):
+        assert "scan" in asker.list("ListAssociations")[-1]["parameters"]
+        if number % 20 == 0:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132) as client:
+                client.connect(("127.0.0.1", 7000))
+        if number == looks // 10:
+            first = [used(pid) for pid in pids]
+    return first, [used(pid) for pid in pids]
+
+
+@pytest.mark.kernel("6.12")
+def test_descriptors_and_memory_stay(machine):
+    looks = int(os.environ.get("SCTPMON_SOAK_SCANS", LOOKS))
+    load.install(machine)
+    # What is kept of the past is full soon.
+    machine.put("/etc/sctpmond.conf.d/20-test.conf", "[Monitor]\nHistoryChanges=10\nSampleBytes=0\n")
+    machine.run("for i in a b c; do ip netns add $i; done; systemctl start sctpmond && sctpctl eps")
+    held = load.hold(machine, 10)
+    seen.eventually(lambda: seen.source(machine, "bpf_events"), lambda source: source["result"] == "read")
+    before = seen.status(machine)
+    pids = [before["pid"], before["scannerPid"]]
+
+    first, last = inside.run(machine, look_again_and_again, looks, pids, timeout=60 + looks)
+    print(f"{looks} looks: server and scanner had {first} descriptors and KiB after a tenth, then {last}")
+    assert seen.status(machine)["scan"]["serial"] - before["scan"]["serial"] >= looks
+    assert [descriptors for descriptors, _ in last] == [descriptors for descriptors, _ in first]
+    for (_, resident), (_, at_first) in zip(last, first):
+        assert resident < at_first + GROWTH_KIB
+    held.kill()
