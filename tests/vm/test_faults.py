@@ -58,7 +58,7 @@ def sources(machine):
 
 def is_well(found, bpf):
     needed = ["bpf_events", "bpf_listing"] if bpf == "yes" else ["eps", "assocs", "remaddr"]
-    return "failed" not in found.values() and all(found[name] == "read" for name in ["namespaces", "owners", *needed])
+    return "failed" not in found.values() and all(found.get(name) == "read" for name in ["namespaces", "owners", *needed])
 
 
 def refuse(machine, call, error):
