@@ -830,6 +830,9 @@ static bool is_in_look(const struct told_rows *rows, const struct told *told, co
         if (!rows->look || told_find(told, c->association) || c->type == CHANGE_STEP)
                 return false;
         row = told_rows_find(rows, c->association);
+        /* A look that met it at its very end, or beginning. */
+        if (row && !is_association(row))
+                row = NULL;
         if (c->type == CHANGE_ASSOCIATION_UP || c->type == CHANGE_ASSOCIATION_STATE)
                 return row ? row->state >= c->new_state : c->old_state != ASSOCIATION_CLOSED;
         return !row || is_shown(rows->look, row, c);

@@ -452,6 +452,10 @@ static void test_since_a_look(void **state) {
         const struct step comes_up = {
                 3, CHANGE_ASSOCIATION_UP, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_ESTABLISHED, 7, 70, 0, 0,
         };
+        const struct step shuts = {
+                3, CHANGE_ASSOCIATION_STATE, ASSOCIATION_ESTABLISHED, ASSOCIATION_SHUTDOWN_SENT, 7, 70, 0, 0,
+        };
+        const struct step ends = { 3, CHANGE_ASSOCIATION_DOWN, ASSOCIATION_SHUTDOWN_SENT, ASSOCIATION_CLOSED, 7, 70, 0, 0 };
         struct told *t = *state;
 
         /* Before the look, and while it was made. */
@@ -468,6 +472,16 @@ static void test_since_a_look(void **state) {
         expect_more(t, NEWS(DOWN(3, 7, 70)), LOOK(2, ESTABLISHED(7, 70)),
                     "association_down 7 established>closed exact with trigger\n");
         expect_looks(t, LOOK(2, ESTABLISHED(7, 70)), NOTHING(4), "");
+
+        /* The look met it when it was just ending: with its end alone there would be more ends than beginnings. Or when it
+         * was about to begin. */
+        expect_more(t, NEWS(shuts, ends), LOOK(2, { 7, 70, ASSOCIATION_CLOSED, -1 }), "");
+        assert_int_equal(told_count(t), 0);
+        expect_more(t, NEWS(waits, comes_up), LOOK(2, { 0, 70, ASSOCIATION_CLOSED, -1 }),
+                    "association_state 0 closed>cookie_wait exact with trigger\n"
+                    "association_up 7 cookie_wait>established exact with trigger\n");
+        expect_looks(t, LOOK(2, { 0, 70, ASSOCIATION_CLOSED, -1 }), LOOK(5, ESTABLISHED(7, 70)), "");
+        assert_int_equal(told_count(t), 0);
 
         /* It came and went after that. */
         expect_more(t, NEWS(UP(5, 8, 80), DOWN(6, 8, 80)), NOTHING(5),
