@@ -52,16 +52,18 @@ static int make_reply(struct hold *h, enum row_kind kind, uint32_t i, const stru
                       struct message **ret) {
         static const char *const members[] = { "endpoint", "association", "namespace" };
         const struct snapshot *s = h->snapshot;
-        const struct association *a = snapshot_associations(s) + i;
         struct buffer *text = &h->shared->text;
+        const struct association *a;
 
         text->length = 0;
         if (kind == ROW_ENDPOINT)
                 json_write_endpoint(text, s, snapshot_endpoints(s) + i);
-        else if (kind == ROW_ASSOCIATION)
-                json_write_association(text, s, a, alias_find(aliases, s, a));
-        else
+        else if (kind == ROW_NAMESPACE)
                 json_write_netns(text, snapshot_namespaces(s) + i);
+        else {
+                a = snapshot_associations(s) + i;
+                json_write_association(text, s, a, alias_find(aliases, s, a));
+        }
         return message_new_text(members[kind], text, ret);
 }
 
