@@ -14,7 +14,7 @@ same() { # description told offered
         difference=$(diff <(tr ' ' '\n' <<<"$2" | sort -u | grep .) <(tr ' ' '\n' <<<"$3" | sort -u | grep .)) ||
                 ok='not ok'
         echo "$ok $n - $1"
-        [ -z "$difference" ] || sed 's/^/# /' <<<"$difference"
+        [ -z "$difference" ] || echo "# ${difference//$'\n'/$'\n# '}"
 }
 
 told_verbs() {
@@ -68,14 +68,14 @@ shells=bash
 command -v zsh >/dev/null && shells='bash zsh'
 verbs=$(told_verbs)
 for shell in $shells; do
-        if [ $shell = bash ]; then
+        if [ "$shell" = bash ]; then
                 same "bash: verbs" "${verbs//$'\n'/ }" "$(bash_offers '')"
         else
                 same "zsh: verbs" "${verbs//$'\n'/ }" "$(zsh_offers verbs)"
         fi
         for verb in $verbs; do
                 [ "$verb" != help ] || continue
-                if [ $shell = bash ]; then
+                if [ "$shell" = bash ]; then
                         options=$(bash_offers "$verb" --) states=$(bash_offers "$verb" --state '')
                         # Offered by "-", and so not by "--".
                         options+=" $(bash_offers "$verb" -j)"

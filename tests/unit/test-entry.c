@@ -186,6 +186,7 @@ static void test_fields(void **state) {
 static void test_steps(void **state) {
         _cleanup_(snapshot_unref_p) struct snapshot *s = make(false);
         struct change c = change_of(s, CHANGE_ASSOCIATION_UP);
+        _cleanup_free_ char *text = NULL;
 
         (void) state;
         c.old_state = ASSOCIATION_COOKIE_WAIT;
@@ -201,8 +202,9 @@ static void test_steps(void **state) {
         expect(&c, 4, "SCTP association 5 restarted: " ENDS);
         c.old_local_tag = 7;
         c.old_peer_tag = UINT32_MAX;
-        assert_line(text_of(&c), "SCTP_OLD_LOCAL_TAG=7");
-        assert_line(text_of(&c), "SCTP_OLD_PEER_TAG=4294967295");
+        text = text_of(&c);
+        assert_line(text, "SCTP_OLD_LOCAL_TAG=7");
+        assert_line(text, "SCTP_OLD_PEER_TAG=4294967295");
         c = change_of(s, CHANGE_ENDPOINT_ADDED);
         expect(&c, 6, "SCTP endpoint listening: [fd00::1]:5062 and 1 more");
         c = change_of(s, CHANGE_ENDPOINT_REMOVED);

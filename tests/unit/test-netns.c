@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 /* A line of mountinfo of a network namespace; NULL: it is not of one. */
@@ -307,11 +308,13 @@ static void test_another_one_is_stale(void **state) {
         netns_list_free(l);
 }
 
+/* Until the other end is closed. */
 static void *tell_and_wait(void *arg) {
+        int fd = ((int *) arg)[1];
         pid_t tid = gettid();
 
-        assert_int_equal(write(((int *) arg)[1], &tid, sizeof(tid)), sizeof(tid));
-        (void) pause();
+        assert_int_equal(write(fd, &tid, sizeof(tid)), sizeof(tid));
+        assert_int_equal(read(fd, &tid, sizeof(tid)), 0);
         return NULL;
 }
 
@@ -328,7 +331,7 @@ static void test_new_processes(void **state) {
         assert_int_equal(count_new(l, getpid()), 1);
 
         after = spawn();
-        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
         assert_int_equal(pthread_create(&thread, NULL, tell_and_wait, fds), 0);
         assert_int_equal(read(fds[0], &tid, sizeof(tid)), sizeof(tid));
         assert_int_equal(netns_list_update(l, false), 0);
@@ -341,9 +344,8 @@ static void test_new_processes(void **state) {
                 assert_int_equal(netns_list_update(l, i == 2), 0);
                 assert_int_equal(count_new(l, after), 0);
         }
-        assert_int_equal(pthread_cancel(thread), 0);
-        assert_int_equal(pthread_join(thread, NULL), 0);
         (void) close(fds[0]);
+        assert_int_equal(pthread_join(thread, NULL), 0);
         (void) close(fds[1]);
         end(before);
         end(after);

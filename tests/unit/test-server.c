@@ -852,8 +852,8 @@ static void test_stream_stalls(void **state) {
         settle(t);
         assert_true(t->server->queued_bytes < 2 * SERVER_QUEUE_BYTES_LOW);
         /* Reading a little is reading. */
-        for (unsigned i = 0; i < 3; i++) {
-                run_for(t, SERVER_STALL_TIMEOUT_USEC / 2);
+        for (unsigned i = 0; i < 7; i++) {
+                run_for(t, SERVER_STALL_TIMEOUT_USEC / 4);
                 expect_numbers(t, &p, i * 1000, i * 1000 + 1000);
         }
         assert_int_equal(t->releases, 0);
