@@ -26,7 +26,7 @@ static void assert_in_child(int (*function)(void)) {
         if (pid == 0) {
                 int r = privilege_drop();
 
-                _exit(r < 0 ? 99 : function());
+                _Exit(r < 0 ? 99 : function());
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));

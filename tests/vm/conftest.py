@@ -4,6 +4,9 @@ it reads the kernel's tables."""
 
 import contextlib
 import os
+import re
+import tarfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ BUILT = Path(__file__).resolve().parents[2] / "build/tree"
 def pytest_addoption(parser):
     parser.addoption("--kernel", action="append", choices=[*SUITES, *TESTING], help="only this kernel")
     parser.addoption("--tree", type=Path, default=BUILT, help="what `make install DESTDIR=TREE` made")
+    parser.addoption("--coverage", type=Path, help="of a tree for it: where each test's counts go")
 
 
 def pytest_generate_tests(metafunc):
@@ -39,6 +43,21 @@ def machine(request, kernel):
         if tree and ("SCTPMON_NO_BPF" in os.environ or not bpf):
             machine.put("/etc/sctpmond.conf.d/00-no-bpf.conf", "[Monitor]\nBpf=no\n")
         yield machine
+        coverage = request.config.getoption("coverage")
+        if tree and coverage and not machine.channel.closed:
+            bring_counts(machine, coverage / re.sub(r"[^\w.-]", "_", request.node.nodeid))
+
+
+def bring_counts(machine, folder):
+    """What the daemon has run; see tests/analyse/dump.c."""
+    machine.run(
+        "for pid in $(pgrep -x sctpmond-scan); do kill -USR1 $pid; while [ -e /proc/$pid ]; do sleep 0.1; done; done; "
+        "systemctl stop sctpmond.socket sctpmond",
+        check=False,
+    )
+    packed = machine.run("tar --create --directory=/var/lib/gcov .").data()
+    with tarfile.open(fileobj=BytesIO(packed)) as tar:
+        tar.extractall(folder)
 
 
 @pytest.hookimpl(hookwrapper=True)
