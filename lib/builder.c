@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -392,8 +391,6 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
                 memcpy(block + head.happenings, b->happenings, b->n_happenings * sizeof(*b->happenings));
 
         (void) munmap(block, end);
-        if (fcntl(fd, F_ADD_SEALS, SNAPSHOT_SEALS) < 0)
-                return -errno;
-
-        return snapshot_map(steal_fd(&fd), ret);
+        r = snapshot_seal(fd);
+        return r < 0 ? r : snapshot_map(steal_fd(&fd), ret);
 }

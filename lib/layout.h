@@ -15,3 +15,7 @@
          (uint64_t) sizeof(struct process) << 40 ^ (uint64_t) sizeof(struct happening) << 48)
 
 #define SNAPSHOT_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SNAPSHOT_SEAL_TRIES_MAX 5u
+
+/* What nobody has mapped to write is sealed, or a negative errno. */
+int snapshot_seal(int fd);

@@ -226,6 +226,18 @@ static bool sound(const struct snapshot_head *h) {
         return happenings_sound(h);
 }
 
+/* The kernel itself may have a page of it in hand, for a moment: memfd_wait_for_pins() in mm/memfd.c. */
+int snapshot_seal(int fd) {
+        for (unsigned i = 0; i < SNAPSHOT_SEAL_TRIES_MAX; i++) {
+                if (fcntl(fd, F_ADD_SEALS, SNAPSHOT_SEALS) >= 0)
+                        return 0;
+                if (errno != EBUSY)
+                        return -errno;
+        }
+
+        return -EBUSY;
+}
+
 int snapshot_map(int fd, struct snapshot **ret) {
         _cleanup_close_ int own = fd;
         const struct snapshot_head *head;
@@ -264,6 +276,7 @@ int snapshot_map(int fd, struct snapshot **ret) {
 int snapshot_load(const char *path, struct snapshot **ret) {
         _cleanup_close_ int file = -EBADF, fd = -EBADF;
         struct stat st;
+        int r;
 
         /* Whoever wrote it may have been taken over: a FIFO is not waited for. */
         file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -287,10 +300,8 @@ int snapshot_load(const char *path, struct snapshot **ret) {
                         return -ENOMEM;
                 offset += n;
         }
-        if (fcntl(fd, F_ADD_SEALS, SNAPSHOT_SEALS) < 0)
-                return -errno;
-
-        return snapshot_map(steal_fd(&fd), ret);
+        r = snapshot_seal(fd);
+        return r < 0 ? r : snapshot_map(steal_fd(&fd), ret);
 }
 
 int snapshot_save(const struct snapshot *s, const char *path) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "layout.h"
 #include "macro.h"
 #include "netns.h"
 #include "owner.h"
@@ -23,6 +24,7 @@ static struct {
         unsigned failing;               /* the one that fails, from 1; 0: none */
         int error;                      /* 0: of its own kind */
         size_t at_once;                 /* as much as one read() gives; 0: all */
+        unsigned busy;                  /* so often a memfd is not sealed */
         bool failed;
 } fault;
 
@@ -122,6 +124,23 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size) {
         if (fails(EIO))
                 return -1;
         return __real_read(fd, buffer, fault.counts && fault.at_once > 0 ? MIN(size, fault.at_once) : size);
+}
+
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...) {
+        va_list args;
+        long argument;
+
+        va_start(args, command);
+        argument = va_arg(args, long);
+        va_end(args);
+        if (command == F_ADD_SEALS && fault.busy > 0) {
+                fault.busy--;
+                errno = EBUSY;
+                return -1;
+        }
+        return __real_fcntl(fd, command, argument);
 }
 
 static unsigned count_descriptors(void) {
@@ -326,6 +345,22 @@ static void test_a_snapshot_is_saved_and_loaded(void **state) {
                 assert_true(each_fails(errors[i], save_and_load, *state) > 5);
 }
 
+static void test_a_snapshot_is_not_sealed_at_once(void **state) {
+        struct tree *t = *state;
+        struct snapshot *s = NULL;
+        char path[96];
+
+        snprintf(path, sizeof(path), "%s/snapshot", t->root);
+        assert_int_equal(snapshot_save(t->previous, path), 0);
+        fault.busy = SNAPSHOT_SEAL_TRIES_MAX - 1;
+        assert_int_equal(snapshot_load(path, &s), 0);
+        assert_same_rows(s, t->previous);
+        snapshot_unref(s);
+        fault.busy = SNAPSHOT_SEAL_TRIES_MAX;
+        assert_int_equal(snapshot_load(path, &s), -EBUSY);
+        assert_int_equal(fault.busy, 0);
+}
+
 /* Of this machine: they come and go, but this process's own is among them whenever it goes well. */
 static void list_namespaces(void *userdata) {
         struct netns_list *l = NULL;
@@ -362,6 +397,7 @@ int main(void) {
                 TEST(test_a_scan),
                 TEST(test_a_scan_with_short_reads),
                 TEST(test_a_snapshot_is_saved_and_loaded),
+                TEST(test_a_snapshot_is_not_sealed_at_once),
                 cmocka_unit_test(test_namespaces_are_listed),
         };
 
