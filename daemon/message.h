@@ -14,7 +14,8 @@ void message_of_change(struct buffer *b, const struct change *change);
 void message_of_flapping(struct buffer *b, const struct flapping *f, const struct snapshot *s);
 void message_of_lost(struct buffer *b, uint64_t lost);
 
-/* The container of the namespace (NULL: not known), else that of the first of these owners that has one; "": none is known. */
+/* The container of the namespace (NULL: not known), else that of the first of these owners that has one; "": none is
+ * known. */
 const char *message_container(const struct snapshot *s, const struct netns *netns, struct range range);
 
 /* Whether the number of a namespace is its inode, and may be said. */
