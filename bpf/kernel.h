@@ -356,6 +356,7 @@ struct sctp_association {
         __u16 max_init_attempts, init_retries, unack_data;
         unsigned long hbinterval;
         unsigned long timeouts[1];
+        struct timer_list timers[1];
         int shutdown_retries, init_err_counter;
         __u32 rtx_data_chunks, a_rwnd, frag_point;
         int sndbuf_used;

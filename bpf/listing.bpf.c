@@ -65,7 +65,8 @@ static struct {
         struct socket_address source;
 } walk;
 
-static __u8 association_bytes[COPY_MAX], transport_bytes[COPY_MAX], endpoint_bytes[COPY_MAX], sock_bytes[COPY_MAX];
+static __u8 association_bytes[COPY_MAX], transport_bytes[COPY_MAX], endpoint_bytes[COPY_MAX], sock_bytes[COPY_MAX],
+            entry_bytes[COPY_MAX];
 
 #define read_pointer(ret, from) (bpf_probe_read_kernel((ret), sizeof(__u64), (const void *) (from)) < 0)
 
@@ -140,30 +141,29 @@ static __always_inline void list_association(__u64 key, const struct sctp_transp
 static __always_inline void next_transport(void) {
         const struct sctp_association *asoc = (const void *) association_bytes;
         const struct sctp_transport *transport = (const void *) transport_bytes;
-        struct rhlist_head *entry;
+        bool first = walk.list == 0;
         struct record_seen *seen;
         __u64 at, key;
 
         /* Those that have the same key hang on the first of them. */
-        if (walk.list == 0) {
+        if (first) {
                 if (walk.chain == 0 || (walk.chain & 1)) {
                         walk.phase = PHASE_BUCKET;
                         return;
                 }
                 walk.list = walk.chain;
-                if (read_pointer(&walk.chain, walk.chain))
-                        walk.chain = 0;
         }
-        entry = (void *) walk.list;
         at = walk.list - bpf_core_field_offset(struct sctp_transport, node);
-        if (read_pointer(&walk.list, __builtin_preserve_access_index(&entry->next)))
-                walk.list = 0;
-
-        if (COPY(transport_bytes, struct sctp_transport, at) < 0)
+        if (COPY(transport_bytes, struct sctp_transport, at) < 0) {
+                walk.chain = walk.list = 0;
                 return;
+        }
+        if (first)
+                walk.chain = (__u64) transport->node.rhead.next;
+        walk.list = (__u64) transport->node.next;
         walk.copied = at;
         key = (__u64) transport->asoc;
-        if (COPY(association_bytes, struct sctp_association, key) < 0 || asoc->base.dead)
+        if (COPY_BUT(association_bytes, struct sctp_association, key, timers) < 0 || asoc->base.dead)
                 return;
         if ((__u64) asoc->peer.primary_path == at)
                 list_association(key, transport);
@@ -193,21 +193,21 @@ static __always_inline bool same_address(const struct socket_address *a, const s
 
 /* Whether there was one. */
 static __always_inline bool next_local(void) {
-        struct sctp_sockaddr_entry *entry = (void *) walk.at;
-        struct socket_address address = {};
+        const struct sctp_sockaddr_entry *entry = (const void *) entry_bytes;
+        const struct socket_address *address;
         struct record_local *r;
-        __u8 valid = 0;
 
         if (walk.at == walk.head || walk.at == 0)
                 return false;
-
-        bpf_probe_read_kernel(&address, sizeof(address), __builtin_preserve_access_index(&entry->a));
-        bpf_probe_read_kernel(&valid, sizeof(valid), __builtin_preserve_access_index(&entry->valid));
-        if (read_pointer(&walk.at, &entry->list.next))
+        if (COPY(entry_bytes, struct sctp_sockaddr_entry, walk.at) < 0) {
                 walk.at = 0;
-        /* As in the kernel's own table: one that is being added (ASCONF) is not used yet. */
-        if (!valid)
                 return true;
+        }
+        walk.at = (__u64) entry->list.next;
+        /* As in the kernel's own table: one that is being added (ASCONF) is not used yet. */
+        if (!entry->valid)
+                return true;
+        address = address_in(&entry->a);
         r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
         if (!r) {
                 walk.full = 1;
@@ -217,8 +217,8 @@ static __always_inline bool next_local(void) {
         __builtin_memset(r, 0, sizeof(*r));
         r->head.kind = RECORD_LOCAL;
         r->head.key = walk.key;
-        read_address(&address, &r->address);
-        r->address.primary = same_address(&address, &walk.source);
+        read_address(address, &r->address);
+        r->address.primary = same_address(address, &walk.source);
         bpf_ringbuf_submit(r, 0);
         return true;
 }
