@@ -155,6 +155,11 @@ static int compare_rows(const void *x, const void *y) {
         return c != 0 ? c : CMP(a->association, b->association);
 }
 
+/* Somebody has it. */
+static bool has_socket(const struct association *a) {
+        return FIELD_GIVEN(a, ASSOCIATION_ATTACHMENT) && a->attachment == ATTACHMENT_SOCKET;
+}
+
 /* Associations whose sockets somebody has, those of one socket together. */
 static int list_rows(const struct detail *d, struct socket_row **ret, size_t *ret_n) {
         const struct builder *b = d->builder;
@@ -166,7 +171,7 @@ static int list_rows(const struct detail *d, struct socket_row **ret, size_t *re
         for (size_t i = 0; i < b->n_associations; i++) {
                 const struct association *a = b->associations + i;
 
-                if (FIELD_GIVEN(a, ASSOCIATION_ATTACHMENT) && a->attachment == ATTACHMENT_SOCKET)
+                if (has_socket(a))
                         rows[n++] = (struct socket_row) { a->inode, (uint32_t) i };
         }
         qsort(rows, n, sizeof(*rows), compare_rows);
@@ -297,42 +302,51 @@ static void ask_statistics(struct detail *d) {
 }
 
 /* Whether there are sockets that nobody can be asked about, because descriptors may not be read. */
-static bool someone_unknown(const struct detail *d, const struct socket_row *rows, size_t n) {
+static bool someone_unknown(const struct detail *d) {
+        const struct builder *b = d->builder;
         const struct owner *owners;
 
-        if (owner_table_denied(d->owners) == 0)
-                return false;
-        for (size_t i = 0; i < n; i++)
-                if (owner_table_get(d->owners, rows[i].inode, &owners) == 0)
+        for (size_t i = 0; owner_table_denied(d->owners) > 0 && i < b->n_associations; i++)
+                if (has_socket(b->associations + i) && owner_table_get(d->owners, b->associations[i].inode, &owners) == 0)
                         return true;
 
         return false;
 }
 
-static int ask_options_all(struct detail *d, uint64_t end) {
+/* Of all rows: those first that nobody has asked for, then some others again. */
+static int ask_options_of_rows(struct detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;
         _cleanup_free_ struct socket_row *rows = NULL;
-        uint64_t start = clock_usec(CLOCK_MONOTONIC);
         size_t n;
+        int r;
+
+        r = list_rows(d, &rows, &n);
+        if (r < 0)
+                return r;
+        ask_options_wished(d, rows, n);
+        if (report->result != SOURCE_FAILED)
+                ask_options_from(d, rows, n, 0, true, end);
+        if (report->result != SOURCE_FAILED && !d->options->new_only && report->waiting == 0)
+                ask_options_from(d, rows, n, first_socket(d, rows, n), false, end);
+
+        return 0;
+}
+
+static int ask_options_all(struct detail *d, uint64_t end) {
+        struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;
+        uint64_t start = clock_usec(CLOCK_MONOTONIC);
         int r;
 
         if (is_off(d, SOURCE_OPTIONS) || (d->listed && !d->strays && !d->options->wish.statistics))
                 return 0;
         begin_report(d, SOURCE_OPTIONS);
-        r = list_rows(d, &rows, &n);
+        ask_statistics(d);
+        r = d->listed ? 0 : ask_options_of_rows(d, end);
         if (r < 0)
                 return r;
 
-        ask_statistics(d);
-        if (!d->listed)
-                ask_options_wished(d, rows, n);
-        if (report->result != SOURCE_FAILED && !d->listed)
-                ask_options_from(d, rows, n, 0, true, end);
-        if (report->result != SOURCE_FAILED && !d->listed && !d->options->new_only && report->waiting == 0)
-                ask_options_from(d, rows, n, first_socket(d, rows, n), false, end);
-
         end_report(d, SOURCE_OPTIONS, start);
-        if (report->result == SOURCE_READ && someone_unknown(d, rows, n))
+        if (report->result == SOURCE_READ && someone_unknown(d))
                 snprintf(report->text, sizeof(report->text), "%s",
                          "of some sockets no owner is known (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)");
         return 0;
@@ -344,17 +358,15 @@ static int compare_inodes(const void *x, const void *y) {
         return CMP(*(const uint64_t *) x, *(const uint64_t *) y);
 }
 
-/* All sockets that are shown, ascending, each once. */
+/* All sockets that are shown, ascending, each once: those of associations have an endpoint each, too. */
 static int list_inodes(const struct builder *b, uint64_t **ret, size_t *ret_n) {
-        uint64_t *inodes = calloc(b->n_endpoints + b->n_associations + 1, sizeof(*inodes));
+        uint64_t *inodes = calloc(b->n_endpoints + 1, sizeof(*inodes));
         size_t n = 0, kept = 0;
 
         if (!inodes)
                 return -ENOMEM;
         for (size_t i = 0; i < b->n_endpoints; i++)
                 inodes[n++] = b->endpoints[i].inode;
-        for (size_t i = 0; i < b->n_associations; i++)
-                inodes[n++] = b->associations[i].inode;
         qsort(inodes, n, sizeof(*inodes), compare_inodes);
         for (size_t i = 0; i < n; i++)
                 if (inodes[i] != 0 && (kept == 0 || inodes[kept - 1] != inodes[i]))
@@ -582,8 +594,6 @@ static int join_owners(struct detail *d) {
 
         for (size_t i = 0; r >= 0 && i < b->n_endpoints; i++)
                 r = pids_add(&p, b->endpoints[i].inode, d->owners);
-        for (size_t i = 0; r >= 0 && i < b->n_associations; i++)
-                r = pids_add(&p, b->associations[i].inode, d->owners);
         if (r >= 0)
                 r = add_processes(d, &p);
         for (size_t i = 0; r >= 0 && i < b->n_endpoints; i++) {

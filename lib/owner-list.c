@@ -39,14 +39,16 @@ static bool is_listed(const struct owner_table *t, uint64_t inode) {
 static int find_unlisted(struct owner_table *t) {
         const struct owner_look *look = t->look;
         struct unknown *unknown = calloc(look->n_inodes + 1, sizeof(*unknown));
-        size_t n = 0;
+        size_t n = 0, listed = 0;
 
         if (!unknown)
                 return -ENOMEM;
         for (size_t i = 0; i < look->n_inodes; i++) {
                 const struct unknown *u;
 
-                if (look->inodes[i] == 0 || is_listed(t, look->inodes[i]))
+                while (listed < t->n_list && t->list[listed].inode < look->inodes[i])
+                        listed++;
+                if (look->inodes[i] == 0 || (listed < t->n_list && t->list[listed].inode == look->inodes[i]))
                         continue;
                 u = t->n_unknown > 0 ? owner_table_find_unknown(t, look->inodes[i]) : NULL;
                 unknown[n++] = (struct unknown) { .inode = look->inodes[i], .walks = u && !u->found ? u->walks : 0 };
@@ -136,16 +138,19 @@ static int note_owner(struct owner_table *t, const struct owner *o, uint64_t now
 static int take_list(struct owner_table *t, uint64_t now) {
         _cleanup_free_ struct owner *owners = calloc(t->n_list + 1, sizeof(*owners));
         _cleanup_free_ struct owner *strays = calloc(t->n_list + 1, sizeof(*strays));
-        size_t n_owners = 0, n_strays = 0;
+        const struct owner_look *look = t->look;
+        size_t n_owners = 0, n_strays = 0, shown = 0;
 
         if (!owners || !strays)
                 return -ENOMEM;
         for (size_t i = 0; i < t->n_list; i++) {
                 const struct owner *o = t->list + i;
 
-                if (owner_table_is_shown(t, o->inode))
+                while (shown < look->n_inodes && look->inodes[shown] < o->inode)
+                        shown++;
+                if (shown < look->n_inodes && look->inodes[shown] == o->inode)
                         owners[n_owners++] = *o;
-                else if (t->look->strays && n_strays < OWNER_STRAYS_MAX)
+                else if (look->strays && n_strays < OWNER_STRAYS_MAX)
                         strays[n_strays++] = *o;
                 else
                         continue;

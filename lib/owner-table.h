@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 
+#include "index.h"
 #include "owner.h"
 
 /* What the files of owners share: owner.c has the table, owner-list.c fills it from a list of all descriptors of SCTP
@@ -64,6 +65,7 @@ struct owner_table {
         size_t n_descriptors;
         struct owner *owners;           /* by inode, pid */
         size_t n_owners;
+        struct index by_inode;          /* of `owners`, the first of each inode; made anew at the end of each look */
         struct owner *strays;
         size_t n_strays;
         bool dirty;                     /* those two have to be made anew */

@@ -40,6 +40,7 @@ struct owner_table *owner_table_free(struct owner_table *t) {
                 holder_free(t->holders[i]);
         free(t->holders);
         free(t->owners);
+        index_done(&t->by_inode);
         free(t->strays);
         free(t->unknown);
         free(t->new_pids);
@@ -169,6 +170,18 @@ void owner_table_forget(struct owner_table *t) {
         }
 }
 
+static int index_owners(struct owner_table *t) {
+        int r;
+
+        index_done(&t->by_inode);
+        r = index_init(&t->by_inode, t->n_owners);
+        for (size_t i = 0; r >= 0 && i < t->n_owners; i++)
+                if (i == 0 || t->owners[i - 1].inode != t->owners[i].inode)
+                        index_add(&t->by_inode, index_hash(t->owners[i].inode), (uint32_t) i);
+
+        return r;
+}
+
 int owner_table_look(struct owner_table *t, const struct owner_look *look, struct source_report *report) {
         const uint64_t start = clock_usec(CLOCK_MONOTONIC);
         const char *why;
@@ -181,8 +194,8 @@ int owner_table_look(struct owner_table *t, const struct owner_look *look, struc
         if (r == 0)
                 r = owner_walk_look(t);
         t->look = NULL;
-        if (r == -ENOMEM)
-                return r;
+        if (r == -ENOMEM || index_owners(t) < 0)
+                return -ENOMEM;
         /* /proc is not there, or there is no descriptor left to open it with: next time. */
         if (r < 0) {
                 report->result = SOURCE_FAILED;
@@ -211,16 +224,15 @@ unsigned owner_table_denied(const struct owner_table *t) {
 }
 
 size_t owner_table_get(const struct owner_table *t, uint64_t inode, const struct owner **ret) {
-        size_t first, n = 1;
-        const struct owner *o;
+        size_t cursor = 0, n = 1;
+        uint32_t first;
 
-        o = t->n_owners > 0 ? bsearch(&inode, t->owners, t->n_owners, sizeof(*t->owners), owner_table_compare_inode)
-                            : NULL;
-        if (!o)
+        if (!t->by_inode.slots)
                 return 0;
-
-        for (first = (size_t) (o - t->owners); first > 0 && t->owners[first - 1].inode == inode;)
-                first--;
+        do
+                if (!index_next(&t->by_inode, index_hash(inode), &cursor, &first))
+                        return 0;
+        while (t->owners[first].inode != inode);
         while (first + n < t->n_owners && t->owners[first + n].inode == inode)
                 n++;
 
