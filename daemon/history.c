@@ -12,13 +12,14 @@ struct history {
 };
 
 void event_init(struct event *e, const struct change *c) {
-        _cleanup_(buffer_done) struct buffer text = {};
+        struct buffer text = {};
 
         *e = (struct event) { .at = c->at, .key = filter_key_new(c) };
         if (!e->key)
                 return;
+        message_begin(&text, "change");
         json_write_change(&text, c);
-        if (message_new_text("change", &text, &e->message) < 0)
+        if (message_end(&text, &e->message) < 0)
                 e->message = NULL;
 }
 

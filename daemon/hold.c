@@ -10,7 +10,6 @@ struct row {
 /* What all who read from a snapshot have of it. */
 struct shared {
         unsigned readers;
-        struct buffer text;                     /* of the row at hand */
         size_t bytes, bytes_max;                /* of replies that are kept */
         STAILQ_HEAD(, row) kept;                /* the oldest first */
         struct row rows[];                      /* endpoints, associations, namespaces */
@@ -48,23 +47,20 @@ static void keep(struct shared *shared, struct row *row, struct message *m) {
         shared->bytes += size;
 }
 
-static int make_reply(struct hold *h, enum row_kind kind, uint32_t i, const struct alias_table *aliases,
+static int make_reply(const struct snapshot *s, enum row_kind kind, uint32_t i, const struct alias_table *aliases,
                       struct message **ret) {
         static const char *const members[] = { "endpoint", "association", "namespace" };
-        const struct snapshot *s = h->snapshot;
-        struct buffer *text = &h->shared->text;
-        const struct association *a;
+        const struct association *a = snapshot_associations(s) + i;
+        struct buffer text = {};
 
-        text->length = 0;
+        message_begin(&text, members[kind]);
         if (kind == ROW_ENDPOINT)
-                json_write_endpoint(text, s, snapshot_endpoints(s) + i);
+                json_write_endpoint(&text, s, snapshot_endpoints(s) + i);
         else if (kind == ROW_NAMESPACE)
-                json_write_netns(text, snapshot_namespaces(s) + i);
-        else {
-                a = snapshot_associations(s) + i;
-                json_write_association(text, s, a, alias_find(aliases, s, a));
-        }
-        return message_new_text(members[kind], text, ret);
+                json_write_netns(&text, snapshot_namespaces(s) + i);
+        else
+                json_write_association(&text, s, a, alias_find(aliases, s, a));
+        return message_end(&text, ret);
 }
 
 int hold_reply(struct hold *h, enum row_kind kind, uint32_t i, const struct alias_table *aliases,
@@ -78,7 +74,7 @@ int hold_reply(struct hold *h, enum row_kind kind, uint32_t i, const struct alia
                 return 0;
         }
 
-        r = make_reply(h, kind, i, aliases, ret);
+        r = make_reply(h->snapshot, kind, i, aliases, ret);
         if (r >= 0 && shared->readers > 1)
                 keep(shared, row, *ret);
         return r;
@@ -127,10 +123,8 @@ void hold_remove(struct hold_list *list, struct hold *h) {
         h->snapshot = snapshot_unref(h->snapshot);
         if (--shared->readers <= 1)
                 forget(shared, 0);
-        if (shared->readers == 0) {
-                buffer_done(&shared->text);
+        if (shared->readers == 0)
                 free(shared);
-        }
 }
 
 void hold_limit(struct hold_list *list, const struct snapshot *newest) {

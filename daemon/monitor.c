@@ -57,11 +57,12 @@ static void notify(struct monitor *m, struct message *message) {
 
 /* NULL when out of memory. */
 static struct message *message_about(const struct snapshot *s, const struct association *a, const char *peer_name) {
-        _cleanup_(buffer_done) struct buffer text = {};
         struct message *m = NULL;
+        struct buffer text = {};
 
+        message_begin(&text, "association");
         json_write_association(&text, s, a, peer_name);
-        return message_new_text("association", &text, &m) >= 0 ? m : NULL;
+        return message_end(&text, &m) >= 0 ? m : NULL;
 }
 
 static json_t *scan_reply(const struct snapshot *s) {

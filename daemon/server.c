@@ -168,30 +168,28 @@ static int message_format(json_t *parameters, const char *error, bool continues,
         return 0;
 }
 
-int message_new_text(const char *member, const struct buffer *value, struct message **ret) {
-        static const char head[] = "{\"parameters\":{\"", middle[] = "\":", tail[] = "},\"continues\":true}";
-        size_t n = strlen(member);
-        struct message *m;
-        char *p;
+void message_begin(struct buffer *text, const char *member) {
+        buffer_puts(text, "{\"parameters\":{\"");
+        buffer_puts(text, member);
+        buffer_puts(text, "\":");
+}
 
-        if (value->failed)
-                return -ENOMEM;
-        m = malloc(sizeof(*m));
-        if (!m)
-                return -ENOMEM;
-        /* With the NUL that ends a message. */
-        *m = (struct message) { .refs = 1, .length = sizeof(head) + n + sizeof(middle) + value->length + sizeof(tail) - 2 };
-        m->text = p = malloc(m->length);
-        if (!p) {
+int message_end(struct buffer *text, struct message **ret) {
+        struct message *m = malloc(sizeof(*m));
+        char *shrunk;
+
+        buffer_puts(text, "},\"continues\":true}");
+        buffer_putc(text, '\0');
+        if (!m || text->failed) {
                 free(m);
+                buffer_done(text);
                 return -ENOMEM;
         }
 
-        p = mempcpy(p, head, sizeof(head) - 1);
-        p = mempcpy(p, member, n);
-        p = mempcpy(p, middle, sizeof(middle) - 1);
-        p = mempcpy(p, value->data, value->length);
-        memcpy(p, tail, sizeof(tail));
+        /* Many of them may be kept. */
+        shrunk = realloc(text->data, text->length);
+        *m = (struct message) { .refs = 1, .length = text->length, .text = shrunk ?: text->data };
+        *text = (struct buffer) {};
         *ret = m;
         return 0;
 }

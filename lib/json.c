@@ -208,35 +208,43 @@ static void put_value(struct buffer *b, const struct field *field, int64_t value
         }
 }
 
-/* There are some seventy in each row, most of them a number of one digit. */
-static void put_field(struct buffer *b, const struct field *field, int64_t value, uint64_t hz) {
-        char *at = buffer_room(b, sizeof(field->key) + 1);
-
-        if (!at)
-                return;
-        memcpy(at, field->key, sizeof(field->key));
-        b->length += field->key_length;
-        if (field->kind == FIELD_NUMBER && value >= 0 && value < 10) {
-                at[field->key_length] = (char) ('0' + value);
-                b->length++;
-        } else
-                put_value(b, field, value, hz);
-}
-
-/* The fields that a source gave, of an object that begins with `given`. */
+/* The fields that a source gave, of an object that begins with `given`: some seventy in each row, most of them a number
+ * of one digit. */
 static void put_fields(struct buffer *b, const struct field *fields, size_t n, const void *object, uint64_t hz) {
         /* Where they are the first, the brace takes the comma's place in the end. */
         bool first = b->length > 0 && b->data[b->length - 1] == '{';
         size_t begin = b->length -= first;
         uint64_t given[FIELD_WORDS];
+        const char *end = NULL;
+        char *at = NULL;
 
         memcpy(given, object, sizeof(given));
         for (size_t word = 0; word < FIELD_WORDS; word++)
                 for (uint64_t rest = given[word]; rest != 0; rest &= rest - 1) {
                         size_t i = word * 64 + (size_t) __builtin_ctzll(rest);
+                        const struct field *field = fields + i;
+                        int64_t value;
 
-                        if (i < n && fields[i].key_length > 0)
-                                put_field(b, fields + i, field_get(fields + i, object), hz);
+                        if (i >= n || field->key_length == 0)
+                                continue;
+                        if (end - at <= (ptrdiff_t) sizeof(field->key)) {
+                                at = buffer_room(b, n * sizeof(field->key));
+                                if (!at)
+                                        return;
+                                end = b->data + b->allocated;
+                        }
+                        value = field_get(field, object);
+                        memcpy(at, field->key, sizeof(field->key));
+                        at += field->key_length;
+                        if (field->kind == FIELD_NUMBER && value >= 0 && value < 10)
+                                *at++ = (char) ('0' + value);
+                        else {
+                                b->length = (size_t) (at - b->data);
+                                put_value(b, field, value, hz);
+                                at = b->data + b->length;
+                                end = b->data + b->allocated;
+                        }
+                        b->length = (size_t) (at - b->data);
                 }
 
         if (first) {
