@@ -245,6 +245,7 @@ def stage(machine):
 
 
 @pytest.mark.kernel("6.1")
+@pytest.mark.machine(bpf=True)
 def test_scenes(stage):
     stage.put("/root/scenes.py", SCENES)
     ports = {name: 5100 + number for number, name in enumerate(EXPECTED)}
@@ -326,6 +327,7 @@ RATE = int(os.environ.get("SCTPMON_SOAK_RATE", 25))
 
 
 @pytest.mark.kernel("6.12")
+@pytest.mark.machine(bpf=True)
 def test_none_is_missed(stage):
     load.install(stage)
     stage.put("/root/count.py", COUNT)
@@ -408,6 +410,7 @@ def traced(output):
 
 
 @pytest.mark.kernel("6.12")
+@pytest.mark.machine(bpf=True)
 def test_trace(stage):
     """Each chunk, timer and request, for those who ask."""
     stage.put("/root/scenes.py", SCENES)

@@ -196,6 +196,7 @@ def check_whose_socket_it_is(machine):
 
 
 @pytest.mark.kernel("6.1")
+@pytest.mark.machine(bpf=True)
 def test_a_socket_that_is_handed_on(machine):
     machine.run("modprobe sctp && systemctl start sctpmond")
     eventually(lambda: source(machine, "bpf_listing"), lambda now: now["result"] == "read")

@@ -38,6 +38,7 @@ for run in "" "ip netns exec peer"; do $run sysctl -q net.sctp.hb_interval=36000
 
 # What is told of each goes to the journal: the kernel tells each step, of which looks meet a few.
 @pytest.mark.kernel("6.12")
+@pytest.mark.machine(bpf=True)
 def test_soak(machine):
     soak(machine, IDLE, RATE // 5, SECONDS)
     assert seen.source(machine, "bpf_events").get("reason") is None
@@ -116,6 +117,7 @@ def look_again_and_again(looks, pids):
 
 
 @pytest.mark.kernel("6.12")
+@pytest.mark.machine(bpf=True)
 def test_descriptors_and_memory_stay(machine):
     looks = int(os.environ.get("SCTPMON_SOAK_SCANS", LOOKS))
     load.install(machine)
