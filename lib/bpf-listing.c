@@ -4,6 +4,7 @@
 
 #include "bpf-listing.h"
 #include "bpf-record.h"
+#include "index.h"
 
 void bpf_listing_done(struct bpf_listing *l) {
         free(l->associations);
@@ -17,6 +18,8 @@ void bpf_listing_done(struct bpf_listing *l) {
 }
 
 void bpf_listing_clear(struct bpf_listing *l) {
+        if (l->allocated[0] / 4 > l->n_associations)
+                bpf_listing_done(l);
         l->n_associations = l->n_endpoints = l->n_addresses = l->n_paths = l->n_seen = 0;
         l->association_places.n = l->endpoint_places.n = 0;
         l->key = 0;
@@ -42,46 +45,50 @@ static int grow(void **array, size_t *allocated, size_t n, size_t max, size_t si
 #define GROW(l, array, slot, n, max) \
         grow((void **) &(l)->array, (l)->allocated + (slot), (n), (max), sizeof(*(l)->array))
 
-static int add_place(struct listed_places *p, uint64_t netns, uint64_t key, uint32_t id, size_t row) {
+static int add_place(struct listed_places *p, uint64_t netns, uint32_t id, uint64_t key, size_t row) {
         int k = grow((void **) &p->at, &p->allocated, p->n, SNAPSHOT_ASSOCIATIONS_MAX, sizeof(*p->at));
 
         if (k >= 0)
-                p->at[p->n++] = (struct listed_place) { netns, key, id, (uint32_t) row };
+                p->at[p->n++] = (struct listed_place) { netns << 32 | id, key, (uint32_t) row };
         return k;
 }
 
 static int add_association(struct bpf_listing *l, const struct record_association *r) {
-        struct association a;
-        int k = bpf_record_association(r, l->hz, l->at, &a);
+        int k = GROW(l, associations, 0, l->n_associations, SNAPSHOT_ASSOCIATIONS_MAX);
+        struct association *a;
 
+        if (k < 0)
+                return k;
+        a = l->associations + l->n_associations;
+        k = bpf_record_association(r, l->hz, l->at, a);
         if (k >= 0)
-                k = GROW(l, associations, 0, l->n_associations, SNAPSHOT_ASSOCIATIONS_MAX);
-        if (k >= 0)
-                k = add_place(&l->association_places, a.netns, r->head.key, a.id, l->n_associations);
+                k = add_place(&l->association_places, r->socket.netns, r->id, r->head.key, l->n_associations);
         if (k < 0)
                 return k;
 
-        a.local.first = (uint32_t) l->n_addresses;
-        a.paths.first = (uint32_t) l->n_paths;
-        l->associations[l->n_associations++] = a;
+        a->local.first = (uint32_t) l->n_addresses;
+        a->paths.first = (uint32_t) l->n_paths;
+        l->n_associations++;
         l->key = r->head.key;
         l->key_is_endpoint = false;
         return 0;
 }
 
 static int add_endpoint(struct bpf_listing *l, const struct record_endpoint *r) {
-        struct endpoint e;
-        int k = bpf_record_endpoint(r, &e);
+        int k = GROW(l, endpoints, 4, l->n_endpoints, SNAPSHOT_ENDPOINTS_MAX);
+        struct endpoint *e;
 
+        if (k < 0)
+                return k;
+        e = l->endpoints + l->n_endpoints;
+        k = bpf_record_endpoint(r, e);
         if (k >= 0)
-                k = GROW(l, endpoints, 4, l->n_endpoints, SNAPSHOT_ENDPOINTS_MAX);
-        if (k >= 0)
-                k = add_place(&l->endpoint_places, e.netns, r->head.key, e.local_port, l->n_endpoints);
+                k = add_place(&l->endpoint_places, r->socket.netns, r->local_port, r->head.key, l->n_endpoints);
         if (k < 0)
                 return k;
 
-        e.local.first = (uint32_t) l->n_addresses;
-        l->endpoints[l->n_endpoints++] = e;
+        e->local.first = (uint32_t) l->n_addresses;
+        l->n_endpoints++;
         l->key = r->head.key;
         l->key_is_endpoint = true;
         return 0;
@@ -90,34 +97,28 @@ static int add_endpoint(struct bpf_listing *l, const struct record_endpoint *r) 
 static int add_local(struct bpf_listing *l, const struct record_local *r) {
         struct range *local = l->key_is_endpoint ?
                 &l->endpoints[l->n_endpoints - 1].local : &l->associations[l->n_associations - 1].local;
-        struct address address;
-        int k = bpf_record_address(&r->address, &address);
+        int k = local->count < SNAPSHOT_ROW_MAX ? GROW(l, addresses, 1, l->n_addresses, SNAPSHOT_ADDRESSES_MAX) : -E2BIG;
 
-        if (k >= 0 && local->count >= SNAPSHOT_ROW_MAX)
-                k = -E2BIG;
         if (k >= 0)
-                k = GROW(l, addresses, 1, l->n_addresses, SNAPSHOT_ADDRESSES_MAX);
+                k = bpf_record_address(&r->address, l->addresses + l->n_addresses);
         if (k < 0)
                 return k;
 
-        l->addresses[l->n_addresses++] = address;
+        l->n_addresses++;
         local->count++;
         return 0;
 }
 
 static int add_path(struct bpf_listing *l, const struct record_path *r) {
         struct range *paths = &l->associations[l->n_associations - 1].paths;
-        struct path path;
-        int k = bpf_record_path(r, l->hz, &path);
+        int k = paths->count < SNAPSHOT_ROW_MAX ? GROW(l, paths, 2, l->n_paths, SNAPSHOT_PATHS_MAX) : -E2BIG;
 
-        if (k >= 0 && paths->count >= SNAPSHOT_ROW_MAX)
-                k = -E2BIG;
         if (k >= 0)
-                k = GROW(l, paths, 2, l->n_paths, SNAPSHOT_PATHS_MAX);
+                k = bpf_record_path(r, l->hz, l->paths + l->n_paths);
         if (k < 0)
                 return k;
 
-        l->paths[l->n_paths++] = path;
+        l->n_paths++;
         paths->count++;
         return 0;
 }
@@ -151,41 +152,79 @@ int bpf_listing_add(struct bpf_listing *l, const void *record, size_t size) {
         return -EBADMSG;
 }
 
-static int compare_keys(const void *x, const void *y) {
-        const struct listed_place *a = x, *b = y;
-        int c = CMP(a->key, b->key);
+/* The place of what has this key; NULL: there is none. */
+static struct listed_place *find_key(const struct listed_places *p, const struct index *keys, uint64_t key) {
+        size_t cursor = 0;
+        uint32_t i;
 
-        return c != 0 ? c : CMP(a->row, b->row);
+        while (index_next(keys, index_hash(key), &cursor, &i))
+                if (p->at[i].key == key)
+                        return p->at + i;
+
+        return NULL;
 }
 
-static int compare_places(const void *x, const void *y) {
-        const struct listed_place *a = x, *b = y;
-        int c = CMP(a->netns, b->netns);
-
-        return c != 0 ? c : CMP(a->id, b->id);
-}
-
-/* By their keys; of those that came twice the later one. */
-static void fold(struct listed_places *p) {
+/* Of what came twice the later one. */
+static int fold(struct listed_places *p, struct index *keys) {
         size_t kept = 0;
+        int r;
+
+        r = index_init(keys, p->n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < p->n; i++) {
+                struct listed_place *before = find_key(p, keys, p->at[i].key);
+
+                if (before)
+                        *before = p->at[i];
+                else {
+                        p->at[kept] = p->at[i];
+                        index_add(keys, index_hash(p->at[i].key), (uint32_t) kept++);
+                }
+        }
+
+        p->n = kept;
+        return 0;
+}
+
+/* By rank, a byte of it at a time, from the lowest one on; most of them are the same in all. */
+static int sort(struct listed_places *p) {
+        struct listed_place *from = p->at, *to, *spare;
 
         if (p->n == 0)
-                return;
-        qsort(p->at, p->n, sizeof(*p->at), compare_keys);
-        for (size_t i = 0; i < p->n; i++)
-                if (i + 1 == p->n || p->at[i].key != p->at[i + 1].key)
-                        p->at[kept++] = p->at[i];
-        p->n = kept;
+                return 0;
+        to = spare = reallocarray(NULL, p->n, sizeof(*to));
+        if (!spare)
+                return -ENOMEM;
+        for (unsigned shift = 0; shift < 64; shift += 8) {
+                size_t first[UINT8_MAX + 2] = {};
+
+                for (size_t i = 0; i < p->n; i++)
+                        first[(uint8_t) (from[i].rank >> shift) + 1]++;
+                if (first[(uint8_t) (from[0].rank >> shift) + 1] == p->n)
+                        continue;
+                for (size_t i = 1; i <= UINT8_MAX; i++)
+                        first[i] += first[i - 1];
+                for (size_t i = 0; i < p->n; i++)
+                        to[first[(uint8_t) (from[i].rank >> shift)]++] = from[i];
+                from = to;
+                to = from == spare ? p->at : spare;
+        }
+
+        if (from != p->at)
+                memcpy(p->at, from, p->n * sizeof(*from));
+        free(spare);
+        return 0;
 }
 
-/* The first one with this key, or namespace, or a greater one; they are sorted so. */
-static size_t first_not_below(const struct listed_places *p, uint64_t value, bool by_key) {
+/* The first one of this namespace, or of one above it. */
+static size_t first_not_below(const struct listed_places *p, uint64_t netns) {
         size_t low = 0, high = p->n;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if ((by_key ? p->at[middle].key : p->at[middle].netns) < value)
+                if (p->at[middle].rank >> 32 < netns)
                         low = middle + 1;
                 else
                         high = middle;
@@ -195,93 +234,47 @@ static size_t first_not_below(const struct listed_places *p, uint64_t value, boo
 }
 
 int bpf_listing_finish(struct bpf_listing *l) {
-        fold(&l->association_places);
-        fold(&l->endpoint_places);
-        for (size_t i = 0; i < l->n_seen; i++) {
-                size_t place = first_not_below(&l->association_places, l->seen[i], true);
+        _cleanup_(index_done) struct index associations = {}, endpoints = {};
+        int r;
 
-                if (place == l->association_places.n || l->association_places.at[place].key != l->seen[i])
-                        return -EAGAIN;
-        }
-        if (l->association_places.n > 0)
-                qsort(l->association_places.at, l->association_places.n, sizeof(*l->association_places.at), compare_places);
-        if (l->endpoint_places.n > 0)
-                qsort(l->endpoint_places.at, l->endpoint_places.n, sizeof(*l->endpoint_places.at), compare_places);
-        return 0;
-}
-
-static int build_local(const struct bpf_listing *l, struct range from, struct builder *b, struct range *ret) {
-        int r = 0;
-
-        *ret = (struct range) { (uint32_t) b->n_addresses, from.count };
-        for (uint32_t i = 0; r >= 0 && i < from.count; i++) {
-                struct address *address;
-
-                r = builder_add_address(b, &address);
-                if (r >= 0)
-                        *address = l->addresses[from.first + i];
-        }
+        r = fold(&l->association_places, &associations);
+        if (r >= 0)
+                r = fold(&l->endpoint_places, &endpoints);
+        for (size_t i = 0; r >= 0 && i < l->n_seen; i++)
+                if (!find_key(&l->association_places, &associations, l->seen[i]))
+                        r = -EAGAIN;
+        if (r >= 0)
+                r = sort(&l->association_places);
+        if (r >= 0)
+                r = sort(&l->endpoint_places);
 
         return r;
-}
-
-static int build_association(const struct bpf_listing *l, const struct association *row, struct builder *b) {
-        struct range local, paths = { (uint32_t) b->n_paths, row->paths.count };
-        struct association *a;
-        int r;
-
-        r = build_local(l, row->local, b, &local);
-        for (uint32_t i = 0; r >= 0 && i < paths.count; i++) {
-                struct path *path;
-
-                r = builder_add_path(b, &path);
-                if (r >= 0)
-                        *path = l->paths[row->paths.first + i];
-        }
-        if (r >= 0)
-                r = builder_add_association(b, &a);
-        if (r < 0)
-                return r;
-
-        *a = *row;
-        a->local = local;
-        a->paths = paths;
-        return 0;
-}
-
-static int build_endpoint(const struct bpf_listing *l, const struct endpoint *row, struct builder *b) {
-        struct range local;
-        struct endpoint *e;
-        int r;
-
-        r = build_local(l, row->local, b, &local);
-        if (r >= 0)
-                r = builder_add_endpoint(b, &e);
-        if (r < 0)
-                return r;
-
-        *e = *row;
-        e->local = local;
-        return 0;
 }
 
 int bpf_listing_build(const struct bpf_listing *l, uint64_t netns, struct builder *b) {
         const struct listed_places *p = &l->endpoint_places;
         int r = 0;
 
-        for (size_t i = first_not_below(p, netns, false); r >= 0 && i < p->n && p->at[i].netns == netns; i++)
-                r = build_endpoint(l, l->endpoints + p->at[i].row, b);
+        for (size_t i = first_not_below(p, netns); r >= 0 && i < p->n && p->at[i].rank >> 32 == netns; i++) {
+                const struct endpoint *e = l->endpoints + p->at[i].row;
+
+                r = builder_copy_endpoint(b, e, l->addresses + e->local.first);
+        }
         p = &l->association_places;
-        for (size_t i = first_not_below(p, netns, false); r >= 0 && i < p->n && p->at[i].netns == netns; i++)
-                r = build_association(l, l->associations + p->at[i].row, b);
+        for (size_t i = first_not_below(p, netns); r >= 0 && i < p->n && p->at[i].rank >> 32 == netns; i++) {
+                const struct association *a = l->associations + p->at[i].row;
+                struct association *added;
+
+                r = builder_copy_association(b, a, l->addresses + a->local.first, l->paths + a->paths.first, &added);
+        }
 
         return r;
 }
 
 static uint64_t next_netns(const struct listed_places *p, uint64_t netns) {
-        size_t i = first_not_below(p, netns + 1, false);
+        size_t i = first_not_below(p, netns + 1);
 
-        return i < p->n ? p->at[i].netns : 0;
+        return i < p->n ? p->at[i].rank >> 32 : 0;
 }
 
 uint64_t bpf_listing_next_netns(const struct bpf_listing *l, uint64_t netns) {

@@ -6,10 +6,10 @@
 
 #include "builder.h"
 
-/* One place for each association, or endpoint, by network namespace, and id or port. */
+/* One place for each association, or endpoint. */
 struct listed_place {
-        uint64_t netns, key;
-        uint32_t id;
+        uint64_t rank;                  /* its network namespace's number, and behind it its id or port, of 32 bits each */
+        uint64_t key;
         uint32_t row;
 };
 
@@ -38,7 +38,7 @@ struct bpf_listing {
 
 void bpf_listing_done(struct bpf_listing *l);
 
-/* Forgets all rows, for another walk. */
+/* Forgets all rows, for another walk. Their room stays, unless it is much more than the last walk needed. */
 void bpf_listing_clear(struct bpf_listing *l);
 
 /* Takes in one record (bpf/record.h). -EBADMSG: it is none, or not of the association or endpoint before it; -ENOMEM;

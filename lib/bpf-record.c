@@ -22,7 +22,7 @@ int bpf_record_address(const struct record_address *from, struct address *ret) {
 }
 
 /* What /proc/net/sctp/assocs would have said. */
-static int read_table_fields(const struct record_association *r, struct association *a) {
+static int read_table_fields(const struct record_association *restrict r, struct association *restrict a) {
         static const uint64_t given =
                 UINT64_C(1) << ASSOCIATION_NETNS | UINT64_C(1) << ASSOCIATION_LOCAL_PORT |
                 UINT64_C(1) << ASSOCIATION_PEER_PORT | UINT64_C(1) << ASSOCIATION_STATE |
@@ -67,7 +67,8 @@ static int read_table_fields(const struct record_association *r, struct associat
 }
 
 /* What sock_diag would have said. */
-static void read_detail(const struct record_association *r, uint64_t hz, uint64_t at, struct association *a) {
+static void read_detail(const struct record_association *restrict r, uint64_t hz, uint64_t at,
+                        struct association *restrict a) {
         static const uint64_t given =
                 DETAIL(ASSOCIATION_DIAG_AT) | DETAIL(ASSOCIATION_LOCAL_TAG) | DETAIL(ASSOCIATION_RECEIVE_WINDOW) |
                 DETAIL(ASSOCIATION_PEER_RECEIVE_WINDOW) | DETAIL(ASSOCIATION_UNACKNOWLEDGED_CHUNKS) |
@@ -145,17 +146,16 @@ static void read_detail(const struct record_association *r, uint64_t hz, uint64_
         }
 }
 
-int bpf_record_association(const struct record_association *r, uint64_t hz, uint64_t at, struct association *ret) {
-        struct association a = {};
+int bpf_record_association(const struct record_association *restrict r, uint64_t hz, uint64_t at,
+                           struct association *restrict ret) {
         int k;
 
-        k = read_table_fields(r, &a);
-        if (k < 0)
-                return k;
-        read_detail(r, hz, at, &a);
+        memset(ret, 0, sizeof(*ret));
+        k = read_table_fields(r, ret);
+        if (k >= 0)
+                read_detail(r, hz, at, ret);
 
-        *ret = a;
-        return 0;
+        return k;
 }
 
 int bpf_record_endpoint(const struct record_endpoint *r, struct endpoint *ret) {
@@ -179,13 +179,14 @@ int bpf_record_endpoint(const struct record_endpoint *r, struct endpoint *ret) {
         return 0;
 }
 
-int bpf_record_path(const struct record_path *r, uint64_t hz, struct path *ret) {
+int bpf_record_path(const struct record_path *restrict r, uint64_t hz, struct path *restrict ret) {
         static const uint64_t table = UINT64_C(1) << PATH_STATE | UINT64_C(1) << PATH_RTO |
                                       UINT64_C(1) << PATH_HEARTBEAT_PENDING | UINT64_C(1) << PATH_MAX_RETRANSMISSIONS;
         static const uint64_t detail = DETAIL(PATH_SRTT) | DETAIL(PATH_CWND) | DETAIL(PATH_SSTHRESH) |
                                        DETAIL(PATH_PARTIAL_BYTES_ACKED) | DETAIL(PATH_FLIGHT_SIZE) |
                                        DETAIL(PATH_ERROR_COUNT) | DETAIL(PATH_MTU) | DETAIL(PATH_HEARTBEATS);
-        struct path path = {
+
+        *ret = (struct path) {
                 .given = { table, detail },
                 .state = (int8_t) path_state_from_proc(r->state),
                 .rto = r->rto,
@@ -202,17 +203,12 @@ int bpf_record_path(const struct record_path *r, uint64_t hz, struct path *ret) 
                         .heartbeats = r->heartbeats != 0,
                 },
         };
-        int k = path.state < 0 ? -EBADMSG : bpf_record_address(&r->address, &path.address);
-
-        if (k < 0)
-                return k;
         if (hz > 0) {
-                path.detail.heartbeat_interval = (uint32_t) jiffies_to_ms(r->heartbeat_interval, hz);
-                path.detail.sack_delay = (uint32_t) jiffies_to_ms(r->sack_delay, hz);
-                FIELD_GIVE(&path, PATH_HEARTBEAT_INTERVAL);
-                FIELD_GIVE(&path, PATH_SACK_DELAY);
+                ret->detail.heartbeat_interval = (uint32_t) jiffies_to_ms(r->heartbeat_interval, hz);
+                ret->detail.sack_delay = (uint32_t) jiffies_to_ms(r->sack_delay, hz);
+                FIELD_GIVE(ret, PATH_HEARTBEAT_INTERVAL);
+                FIELD_GIVE(ret, PATH_SACK_DELAY);
         }
 
-        *ret = path;
-        return 0;
+        return ret->state < 0 ? -EBADMSG : bpf_record_address(&r->address, &ret->address);
 }

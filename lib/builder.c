@@ -20,13 +20,37 @@ void builder_done(struct builder *b) {
         *b = (struct builder) {};
 }
 
-static int append(void **array, size_t *n, size_t *allocated, size_t size, size_t max, void *ret) {
-        void *element;
+void builder_clear(struct builder *b) {
+        struct builder kept = *b;
 
-        if (*n >= max)
+        if (b->allocated[0] / 4 > b->n_endpoints || b->allocated[1] / 4 > b->n_associations) {
+                builder_done(b);
+                return;
+        }
+
+        *b = (struct builder) {
+                .endpoints = kept.endpoints,
+                .associations = kept.associations,
+                .paths = kept.paths,
+                .addresses = kept.addresses,
+                .counters = kept.counters,
+                .complaints = kept.complaints,
+                .namespaces = kept.namespaces,
+                .processes = kept.processes,
+                .owners = kept.owners,
+                .happenings = kept.happenings,
+        };
+        memcpy(b->allocated, kept.allocated, sizeof(b->allocated));
+}
+
+/* Appends so many elements: copies, or zeroed ones where `from` is NULL. */
+static int append(void **array, size_t *n, size_t *allocated, size_t size, size_t max, const void *from, size_t count) {
+        uint8_t *end;
+
+        if (count > max - *n)
                 return -E2BIG;
-        if (*n >= *allocated) {
-                size_t more = MAX(*allocated * 2, (size_t) 64);
+        if (*n + count > *allocated) {
+                size_t more = MAX(MAX(*allocated * 2, (size_t) 64), *n + count);
                 void *bigger = reallocarray(*array, more, size);
 
                 if (!bigger)
@@ -35,125 +59,103 @@ static int append(void **array, size_t *n, size_t *allocated, size_t size, size_
                 *allocated = more;
         }
 
-        element = memset((uint8_t *) *array + *n * size, 0, size);
-        (*n)++;
-        memcpy(ret, &element, sizeof(element));
+        end = (uint8_t *) *array + *n * size;
+        if (!from)
+                memset(end, 0, count * size);
+        else if (count > 0)
+                memcpy(end, from, count * size);
+        *n += count;
         return 0;
 }
 
-#define APPEND(b, index, member, max, ret) \
-        append((void **) &(b)->member, &(b)->n_##member, &(b)->allocated[index], sizeof(*(b)->member), max, ret)
+#define APPEND(b, index, member, max, from, count) \
+        append((void **) &(b)->member, &(b)->n_##member, &(b)->allocated[index], sizeof(*(b)->member), max, from, count)
+
+#define ADD(b, index, member, max, ret)                                 \
+        ({                                                              \
+                int _r = APPEND(b, index, member, max, NULL, 1);        \
+                                                                        \
+                if (_r >= 0)                                            \
+                        *(ret) = (b)->member + (b)->n_##member - 1;     \
+                _r;                                                     \
+        })
 
 int builder_add_endpoint(struct builder *b, struct endpoint **ret) {
-        return APPEND(b, 0, endpoints, SNAPSHOT_ENDPOINTS_MAX, ret);
+        return ADD(b, 0, endpoints, SNAPSHOT_ENDPOINTS_MAX, ret);
 }
 
 int builder_add_association(struct builder *b, struct association **ret) {
-        return APPEND(b, 1, associations, SNAPSHOT_ASSOCIATIONS_MAX, ret);
+        return ADD(b, 1, associations, SNAPSHOT_ASSOCIATIONS_MAX, ret);
 }
 
 int builder_add_path(struct builder *b, struct path **ret) {
-        return APPEND(b, 2, paths, SNAPSHOT_PATHS_MAX, ret);
+        return ADD(b, 2, paths, SNAPSHOT_PATHS_MAX, ret);
 }
 
 int builder_add_address(struct builder *b, struct address **ret) {
-        return APPEND(b, 3, addresses, SNAPSHOT_ADDRESSES_MAX, ret);
+        return ADD(b, 3, addresses, SNAPSHOT_ADDRESSES_MAX, ret);
 }
 
 int builder_add_counter(struct builder *b, struct counter **ret) {
-        return APPEND(b, 4, counters, SNAPSHOT_COUNTERS_MAX, ret);
+        return ADD(b, 4, counters, SNAPSHOT_COUNTERS_MAX, ret);
 }
 
 int builder_add_netns(struct builder *b, struct netns **ret) {
-        return APPEND(b, 6, namespaces, SNAPSHOT_NAMESPACES_MAX, ret);
+        return ADD(b, 6, namespaces, SNAPSHOT_NAMESPACES_MAX, ret);
 }
 
 int builder_add_process(struct builder *b, struct process **ret) {
-        return APPEND(b, 7, processes, SNAPSHOT_PROCESSES_MAX, ret);
+        return ADD(b, 7, processes, SNAPSHOT_PROCESSES_MAX, ret);
 }
 
 int builder_add_happening(struct builder *b, struct happening **ret) {
-        return APPEND(b, 9, happenings, SNAPSHOT_HAPPENINGS_MAX, ret);
+        return ADD(b, 9, happenings, SNAPSHOT_HAPPENINGS_MAX, ret);
 }
 
 int builder_add_owner(struct builder *b, uint32_t process) {
-        uint32_t *added;
+        return APPEND(b, 8, owners, SNAPSHOT_OWNERS_MAX, &process, 1);
+}
+
+static int copy_addresses(struct builder *b, const struct address *from, uint32_t n, struct range *ret) {
+        *ret = (struct range) { (uint32_t) b->n_addresses, n };
+        return APPEND(b, 3, addresses, SNAPSHOT_ADDRESSES_MAX, from, n);
+}
+
+int builder_copy_endpoint(struct builder *b, const struct endpoint *e, const struct address *local) {
+        struct range range;
+        struct endpoint *added;
         int r;
 
-        r = APPEND(b, 8, owners, SNAPSHOT_OWNERS_MAX, &added);
+        r = copy_addresses(b, local, e->local.count, &range);
+        if (r >= 0)
+                r = APPEND(b, 0, endpoints, SNAPSHOT_ENDPOINTS_MAX, e, 1);
         if (r < 0)
                 return r;
 
-        *added = process;
+        added = b->endpoints + b->n_endpoints - 1;
+        added->local = range;
+        added->owners = (struct range) {};
         return 0;
 }
 
-static int copy_addresses(struct builder *b, const struct snapshot *s, struct range from, struct range *ret) {
-        const struct address *addresses = snapshot_addresses(s, from);
-        struct range range = { (uint32_t) b->n_addresses, from.count };
+int builder_copy_association(struct builder *b, const struct association *a, const struct address *local,
+                             const struct path *paths, struct association **ret) {
+        struct range range, path_range = { (uint32_t) b->n_paths, a->paths.count };
+        struct association *added;
         int r;
 
-        for (uint32_t i = 0; i < from.count; i++) {
-                struct address *address;
-
-                r = builder_add_address(b, &address);
-                if (r < 0)
-                        return r;
-                *address = addresses[i];
-        }
-
-        *ret = range;
-        return 0;
-}
-
-static int copy_paths(struct builder *b, const struct snapshot *s, struct range from, struct range *ret) {
-        const struct path *paths = snapshot_paths(s, from);
-        struct range range = { (uint32_t) b->n_paths, from.count };
-        int r;
-
-        for (uint32_t i = 0; i < from.count; i++) {
-                struct path *path;
-
-                r = builder_add_path(b, &path);
-                if (r < 0)
-                        return r;
-                *path = paths[i];
-        }
-
-        *ret = range;
-        return 0;
-}
-
-int builder_copy_endpoint(struct builder *b, const struct snapshot *s, const struct endpoint *e) {
-        struct endpoint copy = *e, *added;
-        int r;
-
-        copy.owners = (struct range) {};
-        r = copy_addresses(b, s, e->local, &copy.local);
+        r = copy_addresses(b, local, a->local.count, &range);
         if (r >= 0)
-                r = builder_add_endpoint(b, &added);
+                r = APPEND(b, 2, paths, SNAPSHOT_PATHS_MAX, paths, a->paths.count);
+        if (r >= 0)
+                r = APPEND(b, 1, associations, SNAPSHOT_ASSOCIATIONS_MAX, a, 1);
         if (r < 0)
                 return r;
 
-        *added = copy;
-        return 0;
-}
-
-int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
-                             struct association **ret) {
-        struct association copy = *a, *added;
-        int r;
-
-        copy.owners = (struct range) {};
-        r = copy_addresses(b, s, a->local, &copy.local);
-        if (r >= 0)
-                r = copy_paths(b, s, a->paths, &copy.paths);
-        if (r >= 0)
-                r = builder_add_association(b, &added);
-        if (r < 0)
-                return r;
-
-        *added = copy;
+        added = b->associations + b->n_associations - 1;
+        added->local = range;
+        added->paths = path_range;
+        added->owners = (struct range) {};
         *ret = added;
         return 0;
 }
@@ -166,7 +168,7 @@ void builder_complain(struct builder *b, enum source source, unsigned line, cons
         b->head.malformed++;
 
         /* Full, or out of memory: it has been counted. */
-        if (APPEND(b, 5, complaints, SNAPSHOT_COMPLAINTS_MAX, &complaint) < 0)
+        if (ADD(b, 5, complaints, SNAPSHOT_COMPLAINTS_MAX, &complaint) < 0)
                 return;
 
         snprintf(complaint->file, sizeof(complaint->file), "%s", source_name(source));

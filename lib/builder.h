@@ -25,6 +25,9 @@ struct builder {
 
 void builder_done(struct builder *b);
 
+/* For another snapshot. The arrays' room stays, unless it is much more than this one needed. */
+void builder_clear(struct builder *b);
+
 /* Append one zeroed element; *ret is valid until the next append of that kind. -ENOMEM; -E2BIG beyond
  * the snapshot's maxima. */
 int builder_add_endpoint(struct builder *b, struct endpoint **ret);
@@ -41,10 +44,11 @@ int builder_add_owner(struct builder *b, uint32_t process);
 /* Of the association that is added with it. They are added in the order of their times. */
 int builder_add_happening(struct builder *b, struct happening **ret);
 
-/* Copy an element of a snapshot with its addresses and paths, without its owners. */
-int builder_copy_endpoint(struct builder *b, const struct snapshot *s, const struct endpoint *e);
-int builder_copy_association(struct builder *b, const struct snapshot *s, const struct association *a,
-                             struct association **ret);
+/* Copy a row with its addresses and paths, `.count` of its ranges, without its owners. *ret is valid until the next
+ * append of that kind. -ENOMEM; -E2BIG beyond the snapshot's maxima. */
+int builder_copy_endpoint(struct builder *b, const struct endpoint *e, const struct address *local);
+int builder_copy_association(struct builder *b, const struct association *a, const struct address *local,
+                             const struct path *paths, struct association **ret);
 
 /* Counts a malformed row against its source and keeps the first ones in words. */
 void builder_complain(struct builder *b, enum source source, unsigned line, const char *format, ...) _printf_(4, 5);

@@ -168,7 +168,7 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
         if (!same && looked && p->unseen + 1 >= CARRY_LOOKS_MAX)
                 return 0;
 
-        r = builder_copy_association(b, previous, p, &a);
+        r = builder_copy_association(b, p, snapshot_addresses(previous, p->local), snapshot_paths(previous, p->paths), &a);
         if (r < 0)
                 return r;
         a->unseen = same ? 0 : p->unseen + looked;
@@ -197,7 +197,7 @@ static int carry_endpoints(struct tables *t, const struct snapshot *previous) {
 
         for (uint32_t i = 0; r >= 0 && i < snapshot_head(previous)->n_endpoints; i++)
                 if (e[i].netns == t->netns && !e[i].unlisted)
-                        r = builder_copy_endpoint(t->builder, previous, e + i);
+                        r = builder_copy_endpoint(t->builder, e + i, snapshot_addresses(previous, e[i].local));
 
         return r;
 }

@@ -27,6 +27,8 @@ struct scan_memory {
         struct turns turns;
         bool used;                      /* a scan has been made with it */
         uint64_t sockets;               /* the module's uses at the last look: one for each socket of all namespaces */
+        struct builder b;               /* what the last look was made in: */
+        struct bpf_listing listing;     /* the next one takes its room */
 };
 
 int scan_memory_new(struct scan_memory **ret) {
@@ -50,6 +52,8 @@ struct scan_memory *scan_memory_free(struct scan_memory *m) {
         if (m) {
                 netns_list_free(m->namespaces);
                 owner_table_free(m->owners);
+                builder_done(&m->b);
+                bpf_listing_done(&m->listing);
                 free(m);
         }
         return NULL;
@@ -63,13 +67,16 @@ struct scan {
         bool shifted;
         bool strays;                    /* there are more SCTP sockets than the tables show */
         bool settled;                   /* as many sockets as at the last look */
-        struct bpf_listing listing;
+        struct bpf_listing *listing;    /* of the memory */
         bool listed;                    /* by `listing`, not by the tables */
 };
 
 static void scan_done(struct scan *s) {
-        builder_done(&s->b);
-        bpf_listing_done(&s->listing);
+        if (s->options->memory) {
+                builder_clear(&s->b);
+                s->options->memory->b = s->b;
+        } else
+                builder_done(&s->b);
         lookup_done(&s->lookup);
 }
 
@@ -186,7 +193,7 @@ static int scan_directory(struct scan *s, int directory, const struct netns_plac
                 .shifted = s->shifted,
                 .may_end = place && !place->own,
                 .anew = options->memory && !options->memory->used,
-                .listing = s->listed ? &s->listing : NULL,
+                .listing = s->listed ? s->listing : NULL,
                 .reads_max = options->root ? 1 : options->previous ? TABLES_READS_MAX : TABLES_READS_FIRST_MAX,
         };
         unsigned read;
@@ -248,7 +255,7 @@ static bool is_empty(struct scan *s, struct netns_place *place) {
         uint32_t sockets = 0;
         int r;
 
-        if (s->listed && bpf_listing_next_netns(&s->listing, place->netns - 1) == place->netns)
+        if (s->listed && bpf_listing_next_netns(s->listing, place->netns - 1) == place->netns)
                 return false;
         if (place->was_empty && !place->own && s->settled &&
             (place->netns + s->options->serial) % SCAN_EMPTY_TURNS != 0)
@@ -354,7 +361,7 @@ static int scan_hidden(struct scan *s, uint64_t netns) {
                 .builder = &s->b,
                 .netns = netns,
                 .anew = !s->options->memory->used,
-                .listing = &s->listing,
+                .listing = s->listing,
         };
         unsigned read;
         int r;
@@ -381,7 +388,7 @@ static int scan_hidden_ones(struct scan *s) {
         uint64_t netns = 0;
         int r = 0;
 
-        while (r >= 0 && (netns = bpf_listing_next_netns(&s->listing, netns)) != 0)
+        while (r >= 0 && (netns = bpf_listing_next_netns(s->listing, netns)) != 0)
                 if (!netns_list_find(list, netns))
                         r = scan_hidden(s, netns);
 
@@ -411,7 +418,7 @@ static void list_all(struct scan *s) {
                 snprintf(report->text, sizeof(report->text), "%s", SCAN_UNNAMED);
                 return;
         }
-        r = options->list(options->list_userdata, &s->listing, why);
+        r = options->list(options->list_userdata, s->listing, why);
         report->duration_usec = clock_usec(CLOCK_MONOTONIC) - start;
         report->last_run = s->b.head.started_realtime;
         if (r < 0) {
@@ -423,7 +430,7 @@ static void list_all(struct scan *s) {
 
         s->listed = true;
         report->result = SOURCE_READ;
-        report->rows = (uint32_t) (s->listing.association_places.n + s->listing.endpoint_places.n);
+        report->rows = (uint32_t) (s->listing->association_places.n + s->listing->endpoint_places.n);
         s->b.head.sources[SOURCE_SOCK_DIAG].text[0] = '\0';
 }
 
@@ -519,6 +526,10 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
         uint64_t cpu = clock_usec(CLOCK_THREAD_CPUTIME_ID);
         int r;
 
+        if (options->memory) {
+                s.b = options->memory->b;
+                s.listing = &options->memory->listing;
+        }
         head->serial = options->serial;
         head->started_monotonic = clock_usec(CLOCK_MONOTONIC);
         head->started_realtime = clock_usec(CLOCK_REALTIME);

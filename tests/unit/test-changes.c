@@ -336,6 +336,7 @@ static int keep(const struct change *c, void *userdata) {
 }
 
 static void test_what_a_change_carries(void **state) {
+        const struct association *p;
         struct builder b = {};
         struct association *a;
         struct snapshot *s, *t, *u;
@@ -354,7 +355,9 @@ static void test_what_a_change_carries(void **state) {
         assert_int_equal(c.duration_usec, 0);
 
         /* The same with its start observed, and given up: sock_diag could not tell of this one. */
-        assert_int_equal(builder_copy_association(&b, s, snapshot_associations(s), &a), 0);
+        p = snapshot_associations(s);
+        assert_int_equal(builder_copy_association(&b, p, snapshot_addresses(s, p->local),
+                                                  snapshot_paths(s, p->paths), &a), 0);
         FIELD_GIVE(a, ASSOCIATION_LAST_CHANGE);
         a->last_change_monotonic = 5 * USEC_PER_SEC;
         a->unseen = CARRY_LOOKS_MAX - 1;

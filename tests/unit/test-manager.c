@@ -948,6 +948,7 @@ static void test_statistics(void **state) {
                 struct scanner_request q;
                 struct varlink_reply reply;
                 struct snapshot *s, *t;
+                const struct association *p;
                 const char *reason;
                 struct builder b = {};
                 struct association *a;
@@ -957,7 +958,9 @@ static void test_statistics(void **state) {
                 q = take_request(w);
                 assert_true(q.wish_id == 2 && q.wish_statistics == 1);
                 s = made_up(q.serial, 1, 1, 0);
-                assert_int_equal(builder_copy_association(&b, s, snapshot_associations(s), &a), 0);
+                p = snapshot_associations(s);
+                assert_int_equal(builder_copy_association(&b, p, snapshot_addresses(s, p->local),
+                                                          snapshot_paths(s, p->paths), &a), 0);
                 b.head = *snapshot_head(s);
                 b.head.statistics = (struct statistics) {
                         .association_id = cases[i].id, .error = cases[i].error, .max_rto = 750,

@@ -112,13 +112,16 @@ static void test_absent(void **state) {
         assert_int_equal(samples_new(&t), 0);
         for (unsigned i = 0; i < 6; i++) {
                 struct snapshot *s = made_up(i, 1, 1, 1);
+                const struct association *p;
                 struct association *a;
                 struct builder b = {};
                 struct netns *netns;
 
                 assert_int_equal(builder_add_netns(&b, &netns), 0);
                 *netns = *snapshot_namespaces(s);
-                assert_int_equal(builder_copy_association(&b, s, snapshot_associations(s), &a), 0);
+                p = snapshot_associations(s);
+                assert_int_equal(builder_copy_association(&b, p, snapshot_addresses(s, p->local),
+                                                          snapshot_paths(s, p->paths), &a), 0);
                 b.head = *snapshot_head(s);
                 switch (i) {
                 case 0:
