@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Things that take long to make, kept outside the work tree under a name that says what they are made from."""
 
 import contextlib

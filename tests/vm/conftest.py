@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """A test that takes `machine` gets a fresh one, once with each kernel; one that is long and has a mark for it, with that
 kernel only, unless SCTPMON_EVERY_KERNEL is set. Where it is asked for, and everywhere with SCTPMON_NO_BPF, the daemon in
 it reads the kernel's tables; tests of what BPF alone does are left out then."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Containers in a machine(docker=True), made of its own root: image "sctp"."""
 
 IMAGE = "sctp"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Follows the journal, of which a guest keeps only some 60,000 entries, and counts what is told."""
 
 import json

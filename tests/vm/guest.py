@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The host's end of the guest's agent: processes in the guest."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs a function of a test in the guest: it may use the names of varlink.py, and imports what else it needs."""
 
 import inspect

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What sctpmond writes to the guest's journal."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Debian's kernels: unpacked, never installed, each with the small initrd that finds the root disk."""
 
 import lzma

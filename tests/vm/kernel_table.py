@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The kernel's own tables as what sctpctl's JSON should say of them, read without the project's code."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Puts tests/load/sctpload, which makes associations in numbers, into a guest."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Virtual machines that start from a saved state, each in about a second."""
 
 import contextlib

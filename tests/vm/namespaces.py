@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """lib/netns.c in the guest, as a Python class, without the rest of the project."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Servers and clients that others wrote, and how far they have got by the kernel's own tables."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What the kernel has of BPF programs, and of functions that are watched."""
 
 import json

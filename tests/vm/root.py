@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The guest's root: by default the host's own release, so that what is built here runs there."""
 
 import ctypes.util

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What a terminal shows: as much of one as a program for TERM=xterm needs."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Puts tests/load/sctppeer, which tells what its own sockets say of themselves, into a guest."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Asking the kernel by BPF: it tells the same as the kernel's tables and sockets, what those do not show besides, and
 says what it lacks where it cannot be done."""
 

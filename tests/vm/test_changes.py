@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What happened, and why: each kind of end and of trouble, told alike by the journal, `sctpctl log`, `sctpctl monitor`
 and the method Monitor, at both ends."""
 

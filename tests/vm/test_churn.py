@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """While associations come and go, those that nobody touches stay in every answer and are no news."""
 
 import json

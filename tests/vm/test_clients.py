@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Clients of all kinds, speaking plain Varlink: good ones are served whatever bad ones do at the same time."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Published SCTP ports of containers, which the host's own tables show half or not at all.
 
 What is where, by /proc/PID/net/sctp and `conntrack -L -p sctp`, on 6.1 and 6.12 with Docker 20.10:

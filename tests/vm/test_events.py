@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What the kernel tells as it does it: rarer beginnings and ends, step by step, each with what made it so, at both
 ends."""
 

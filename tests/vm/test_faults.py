@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The kernel refuses the scanner every third call of a kind, while it looks: rows stay what they are, nothing is told to
 have ended, and when it is over all is as before."""
 

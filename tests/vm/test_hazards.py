@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What a duplicate of another process's socket could do to it, and does not: the daemon asks for socket options as often
 as it can, and the programs do not notice."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The journal tells how associations and endpoints begin and end: each step once, and nothing else."""
 
 import signal

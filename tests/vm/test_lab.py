@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The lab itself: real kernels, real peers, and failures that are told."""
 
 import time

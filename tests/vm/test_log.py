@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What has been told can be read again: from the journal, from the daemon's memory, and by scripts that wait or check."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Whether sctpmond loads the kernel's SCTP module, and what is said where it may not."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Associations with several paths: all that is told of them is what their owner and ss(8) are told; a link that fails
 and comes back."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """All network namespaces of the host, seen by one daemon that keeps none of them alive."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The list of network namespaces: what is there, what is gone, and what took the place of it."""
 
 import inspect

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Whose socket it is: one process, several, one that has not accepted yet, none; and names that lie in wait."""
 
 import json

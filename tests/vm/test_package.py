@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Whether Debian's package, made from a copy of this tree, installs, upgrades, and goes without a trace."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What is missing without one of the daemon's capabilities or sources: that and nothing else, and the status says why."""
 
 import re

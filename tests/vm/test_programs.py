@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The programs in the kernel come and go: with settings, with the daemon's processes, beside another daemon. Nothing of
 them stays, and of what happens meanwhile nothing is told twice and nothing is left out."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What happens to the daemon's processes is the daemon's affair: clients are answered, and no change is lost."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Idle associations are never mentioned while others come and go, and of those that do not one is left out: what is
 told of and what is counted as not observed is together what there was. However many looks are made, the daemon has the
 same descriptors and memory."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What sctpctl lists equals the kernel's own tables, with the daemon and without, field by field."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """varlinkctl, the client that comes with systemd, against the daemon: it goes by the protocol alone."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Associations that wait for a peer which does not answer: they have no id to be told apart by."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """`sctpctl assocs --watch`: a live view on a terminal, a line for each change into a pipe."""
 
 import json

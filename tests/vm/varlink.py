@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Varlink by hand, with nothing of the project in it: what a stranger's client does. Its text also runs in the guest."""
 
 import collections
