@@ -11,13 +11,14 @@
         bpf_probe_read_kernel((buffer), bpf_core_type_size(type) & (COPY_MAX - 1), (const void *) (from))
 
 /* All but one member, which is large and not needed. */
-#define COPY_BUT(buffer, type, from, member)                                                                            \
-        ({                                                                                                              \
-                __u64 before = bpf_core_field_offset(type, member), behind = before + bpf_core_field_size(type, member); \
-                                                                                                                        \
-                bpf_probe_read_kernel((buffer), before & (COPY_MAX - 1), (const void *) (from)) ?:                      \
-                        bpf_probe_read_kernel((buffer) + behind, (bpf_core_type_size(type) - behind) & (COPY_MAX - 1),  \
-                                              (const void *) (from) + behind);                                          \
+#define COPY_BUT(buffer, type, from, member)                                                                    \
+        ({                                                                                                      \
+                __u64 size = bpf_core_type_size(type), at = bpf_core_field_offset(type, member),                \
+                      behind = at + bpf_core_field_size(type, member);                                          \
+                                                                                                                \
+                bpf_probe_read_kernel((buffer), at & (COPY_MAX - 1), (const void *) (from)) ?:                  \
+                        bpf_probe_read_kernel((buffer) + behind, (size - behind) & (COPY_MAX - 1),              \
+                                              (const void *) (from) + behind);                                  \
         })
 
 /* More chunks in a queue than this are not counted. */

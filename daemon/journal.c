@@ -6,7 +6,7 @@
 #include <sys/un.h>
 
 #include "clock.h"
-#include "entry.h"
+#include "journal-entry.h"
 #include "journal.h"
 
 /* How long to wait after a failure: doubled each time, from the first to the second. */
@@ -32,7 +32,7 @@ struct journal {
         pthread_cond_t wake;
 
         /* Behind the lock; only the thread takes entries out. */
-        struct entry *first, **last;
+        struct journal_entry *first, **last;
         size_t bytes;
         uint64_t n_queued, n_done;      /* entries so far */
         struct checkpoint checkpoints[2];
@@ -47,7 +47,7 @@ static void count_lost(struct journal *j, uint64_t changes) {
         j->unreported += changes;
 }
 
-static void push(struct journal *j, struct entry *e) {
+static void push(struct journal *j, struct journal_entry *e) {
         *j->last = e;
         j->last = &e->next;
         j->bytes += e->size;
@@ -57,15 +57,15 @@ static void push(struct journal *j, struct entry *e) {
 }
 
 static void push_lost(struct journal *j) {
-        struct entry *e;
+        struct journal_entry *e;
 
-        if (entry_of_lost(j->unreported, &e) < 0)
+        if (journal_entry_of_lost(j->unreported, &e) < 0)
                 return;         /* out of memory: next time */
         j->unreported = 0;
         push(j, e);
 }
 
-static int enqueue(struct journal *j, struct entry *e) {
+static int enqueue(struct journal *j, struct journal_entry *e) {
         /* What was lost stands before what comes after it. */
         size_t n = j->unreported > 0 ? 2 : 1;
 
@@ -79,8 +79,8 @@ static int enqueue(struct journal *j, struct entry *e) {
 }
 
 /* `changes` are told by the entry, or would have been: it may have failed to be made. */
-static int submit(struct journal *j, struct entry *taken, uint64_t changes, int r) {
-        _cleanup_(entry_free_p) struct entry *e = taken;
+static int submit(struct journal *j, struct journal_entry *taken, uint64_t changes, int r) {
+        _cleanup_(journal_entry_free_p) struct journal_entry *e = taken;
 
         pthread_mutex_lock(&j->lock);
         if (r >= 0)
@@ -95,26 +95,26 @@ static int submit(struct journal *j, struct entry *taken, uint64_t changes, int 
 }
 
 int journal_change(struct journal *j, const struct change *change) {
-        struct entry *e = NULL;
+        struct journal_entry *e = NULL;
         int r;
 
-        if (!entry_message_id(change->type))
+        if (!journal_entry_message_id(change->type))
                 return 0;
 
-        r = entry_of_change(change, &e);
+        r = journal_entry_of_change(change, &e);
         return submit(j, e, 1, r);
 }
 
 int journal_flapping(struct journal *j, const struct flapping *f, const struct snapshot *s) {
-        struct entry *e = NULL;
-        int r = entry_of_flapping(f, s, &e);
+        struct journal_entry *e = NULL;
+        int r = journal_entry_of_flapping(f, s, &e);
 
         return submit(j, e, MAX(f->held, UINT64_C(1)), r);
 }
 
 int journal_availability(struct journal *j, bool available, const char *reason, const char *advice) {
-        struct entry *e = NULL;
-        int r = entry_of_availability(available, reason, advice, &e);
+        struct journal_entry *e = NULL;
+        int r = journal_entry_of_availability(available, reason, advice, &e);
 
         return submit(j, e, 1, r);
 }
@@ -170,7 +170,7 @@ static void *run(void *userdata) {
 
         pthread_mutex_lock(&j->lock);
         while (!out_of_time(j)) {
-                struct entry *e = j->first;
+                struct journal_entry *e = j->first;
                 int r;
 
                 if (j->checkpoints[0].snapshot && j->checkpoints[0].position <= j->n_done) {
@@ -223,7 +223,7 @@ static void *run(void *userdata) {
                         j->counts.sent++;
                 else
                         count_lost(j, e->changes);
-                entry_free(e);
+                journal_entry_free(e);
         }
         pthread_mutex_unlock(&j->lock);
 
@@ -323,10 +323,10 @@ struct journal *journal_free(struct journal *j) {
         }
 
         while (j->first) {
-                struct entry *e = j->first;
+                struct journal_entry *e = j->first;
 
                 j->first = e->next;
-                entry_free(e);
+                journal_entry_free(e);
         }
         for (size_t i = 0; i < ELEMENTS(j->checkpoints); i++)
                 snapshot_unref(j->checkpoints[i].snapshot);

@@ -214,7 +214,7 @@ static int on_stuck_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 /* While the kernel tells what happens, and nothing does, a look is for figures and samples alone. */
 static bool is_calm(const struct manager *m) {
-        return m->current && snapshot_head(m->current)->events_on && told_count(m->told) == 0 && !m->hurried &&
+        return m->current && snapshot_head(m->current)->events_on && news_told_count(m->told) == 0 && !m->hurried &&
                !m->other_endpoints && !monitor_wants_updates(&m->monitors);
 }
 
@@ -455,7 +455,7 @@ static int manager_install(struct manager *m, struct snapshot *taken) {
                         if (!m->reported || w.any || m->told_any)
                                 (void) journal_checkpoint(m->journal, s);
                         /* What this one may not show yet is to be in the next one. */
-                        m->told_any = told_count(m->told) > 0;
+                        m->told_any = news_told_count(m->told) > 0;
                         snapshot_unref(m->reported);
                         m->reported = snapshot_ref(s);
                 }
@@ -657,8 +657,8 @@ static void manager_done(struct manager *m) {
                 report_flapping(m, clock_usec(CLOCK_MONOTONIC), true);
         journal_free(m->journal);
         damper_free(m->damper);
-        tally_free(m->tally);
-        told_free(m->told);
+        unobserved_free(m->tally);
+        news_told_free(m->told);
         for (unsigned i = 0; i < m->n_early; i++)
                 snapshot_unref(m->early[i]);
         history_free(m->history);
@@ -711,9 +711,9 @@ int manager_run(const struct manager_start *start) {
         if (r >= 0)
                 r = damper_new(&m.damper);
         if (r >= 0)
-                r = tally_new(&m.tally);
+                r = unobserved_new(&m.tally);
         if (r >= 0)
-                r = told_new(&m.told);
+                r = news_told_new(&m.told);
         if (r >= 0)
                 r = history_new(m.started, &m.history);
         if (r >= 0)

@@ -10,12 +10,12 @@
 #include "hold.h"
 #include "journal.h"
 #include "monitor.h"
+#include "news-told.h"
 #include "samples.h"
 #include "scan.h"
 #include "server.h"
 #include "snapshot.h"
-#include "tally.h"
-#include "told.h"
+#include "unobserved.h"
 
 /* The server process: it asks the scanner for snapshots, finds what changed, and serves both. */
 
@@ -31,8 +31,8 @@ struct manager {
         struct server *server;
         struct journal *journal;
         struct damper *damper;
-        struct tally *tally;                    /* what the counters have told up to `reported` */
-        struct told *told;                      /* what news have told since then */
+        struct unobserved *tally;                    /* what the counters have told up to `reported` */
+        struct news_told *told;                      /* what news have told since then */
         struct history *history;
         struct samples *samples;
         uint64_t samples_due;                   /* monotonic: the next round of them */

@@ -105,7 +105,8 @@ void call_count_overrun(struct call *call);
 /* The same as call_notify() with a text made once for many subscribers. */
 struct message;
 int message_new(json_t *parameters, struct message **ret);      /* takes the reference; continues: true */
-/* { "MEMBER": VALUE }: the value's text is written between the two, into a buffer that is empty before and after. -ENOMEM. */
+/* { "MEMBER": VALUE }: the value's text is written between the two, into a buffer that is empty before and after.
+ * -ENOMEM. */
 void message_begin(struct buffer *text, const char *member);
 int message_end(struct buffer *text, struct message **ret);
 struct message *message_ref(struct message *m);

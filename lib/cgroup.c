@@ -4,7 +4,7 @@
 
 #include "cgroup.h"
 #include "macro.h"
-#include "table.h"
+#include "proc-table.h"
 #include "text.h"
 
 /* All runtimes here name their containers by 64 hexadecimal digits. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "carry.h"
 #include "changes.h"
 #include "index.h"
 #include "netns.h"
+#include "scan-carry.h"
 
 static const char *const type_names[_CHANGE_TYPE_MAX] = {
         [CHANGE_ASSOCIATION_UP] = "association_up",
@@ -41,8 +41,8 @@ struct walk {
         uint32_t *new_of_old;           /* index + 1 in `new`; 0: gone */
         bool *matched;                  /* by index in `new` */
         bool figures;
-        struct tally *tally;            /* or NULL */
-        struct told *told;              /* or NULL: nothing was told between the two, */
+        struct unobserved *tally;       /* or NULL */
+        struct news_told *told;         /* or NULL: nothing was told between the two, */
         uint32_t *told_of_old, *told_of_new;    /* else by index: index + 1 in `told`; 0: nothing was */
         bool *told_matched;             /* by index in `told` */
         const struct path *removed;     /* of the old row, told of as removed: it is none of its paths any more */
@@ -290,7 +290,7 @@ static bool is_restart(const struct association *old, const struct association *
 
 /* `old` is NULL where it is seen for the first time. */
 static int tell_step(const struct walk *w, const struct association *old, const struct association *new) {
-        struct count *count = w->tally ? tally_count(w->tally, new->netns) : NULL;
+        struct count *count = w->tally ? unobserved_count(w->tally, new->netns) : NULL;
         int state = old ? old->state : ASSOCIATION_CLOSED, r;
 
         if (count && state < ASSOCIATION_ESTABLISHED && new->state >= ASSOCIATION_ESTABLISHED)
@@ -327,7 +327,7 @@ static bool same_figures(const struct walk *w, const struct association *old, co
 }
 
 static int tell_kept(const struct walk *w, const struct association *old, const struct association *new) {
-        struct count *count = w->tally && new->unseen > 0 ? tally_count(w->tally, new->netns) : NULL;
+        struct count *count = w->tally && new->unseen > 0 ? unobserved_count(w->tally, new->netns) : NULL;
         int r = 0;
 
         if (count)
@@ -370,7 +370,7 @@ static bool is_association(const struct association *a) {
 static enum certainty end_certainty(const struct walk *w, const struct association *old) {
         const struct netns *netns = snapshot_netns(w->after, old->netns);
 
-        return netns && netns->error[0] == '\0' && same_netns(w, old->netns) && old->unseen + 1 < CARRY_LOOKS_MAX ?
+        return netns && netns->error[0] == '\0' && same_netns(w, old->netns) && old->unseen + 1 < SCAN_CARRY_LOOKS_MAX ?
                 CERTAINTY_HIGH : CERTAINTY_LOW;
 }
 
@@ -383,7 +383,7 @@ static bool is_gone(const struct walk *w, uint32_t i) {
 
 /* The tally of the namespace that it was in; NULL: there is none. */
 static struct count *count_of(const struct walk *w, const struct association *old) {
-        return w->tally && same_netns(w, old->netns) ? tally_count(w->tally, old->netns) : NULL;
+        return w->tally && same_netns(w, old->netns) ? unobserved_count(w->tally, old->netns) : NULL;
 }
 
 static struct ending ending_of(const struct walk *w, const struct association *old, const struct count *count) {
@@ -463,7 +463,7 @@ static int tell_unobserved(const struct walk *w) {
         int r = 0;
 
         for (uint32_t i = 0; r >= 0 && w->tally && i < snapshot_head(w->after)->n_namespaces; i++) {
-                struct count *count = tally_count(w->tally, netns[i].netns);
+                struct count *count = unobserved_count(w->tally, netns[i].netns);
                 struct change c = {
                         .type = CHANGE_UNOBSERVED,
                         .certainty = CERTAINTY_HIGH,
@@ -482,14 +482,14 @@ static int tell_unobserved(const struct walk *w) {
 }
 
 static int find_told(const struct walk *w, const struct snapshot *s, const struct association *a,
-                     const struct told_entry **ret) {
-        *ret = told_find(w->told, a);
-        return *ret ? 0 : told_find_ends(w->told, s, a, s == w->after, ret);
+                     const struct news_told_entry **ret) {
+        *ret = news_told_find(w->told, a);
+        return *ret ? 0 : news_told_find_ends(w->told, s, a, s == w->after, ret);
 }
 
 /* Which of the associations the news have told of. */
 static int match_told(struct walk *w) {
-        const struct told_entry *e;
+        const struct news_told_entry *e;
 
         for (uint32_t i = 0; i < w->n_old; i++) {
                 int r = find_told(w, w->before, w->old + i, &e);
@@ -497,7 +497,7 @@ static int match_told(struct walk *w) {
                 if (r < 0)
                         return r;
                 if (e && same_netns(w, w->old[i].netns)) {
-                        w->told_of_old[i] = (uint32_t) (e - told_at(w->told, 0)) + 1;
+                        w->told_of_old[i] = (uint32_t) (e - news_told_at(w->told, 0)) + 1;
                         w->told_matched[w->told_of_old[i] - 1] = true;
                 }
         }
@@ -507,7 +507,7 @@ static int match_told(struct walk *w) {
                 if (r < 0)
                         return r;
                 if (e) {
-                        w->told_of_new[j] = (uint32_t) (e - told_at(w->told, 0)) + 1;
+                        w->told_of_new[j] = (uint32_t) (e - news_told_at(w->told, 0)) + 1;
                         w->told_matched[w->told_of_new[j] - 1] = true;
                 }
         }
@@ -515,8 +515,8 @@ static int match_told(struct walk *w) {
         return 0;
 }
 
-static const struct told_entry *told_entry(const struct walk *w, const uint32_t *told_of, uint32_t i) {
-        return told_of && told_of[i] > 0 ? told_at(w->told, told_of[i] - 1) : NULL;
+static const struct news_told_entry *news_told_entry(const struct walk *w, const uint32_t *told_of, uint32_t i) {
+        return told_of && told_of[i] > 0 ? news_told_at(w->told, told_of[i] - 1) : NULL;
 }
 
 /* Happenings bear the time at which the kernel began to act; what it did was to be seen somewhat later. */
@@ -529,12 +529,12 @@ static uint64_t unsure_since(const struct snapshot *after) {
         return started - MIN(started, SEEN_AFTER_USEC);
 }
 
-static bool is_newer(const struct walk *w, const struct told_entry *e) {
+static bool is_newer(const struct walk *w, const struct news_told_entry *e) {
         return e->at >= unsure_since(w->after);
 }
 
 /* The same walk, with what was told last as the state of before. */
-static struct walk since_told(const struct walk *w, const struct told_entry *e) {
+static struct walk since_told(const struct walk *w, const struct news_told_entry *e) {
         struct walk v = *w;
 
         v.before = e->news;
@@ -544,13 +544,13 @@ static struct walk since_told(const struct walk *w, const struct told_entry *e) 
 
 /* Gone, and not told of yet. */
 static bool has_ended(const struct walk *w, uint32_t i) {
-        const struct told_entry *e = told_entry(w, w->told_of_old, i);
+        const struct news_told_entry *e = news_told_entry(w, w->told_of_old, i);
 
         return is_gone(w, i) && (!e || (!e->gone && !is_newer(w, e)));
 }
 
 static int tell_old(const struct walk *w, uint32_t i) {
-        const struct told_entry *e = told_entry(w, w->told_of_old, i);
+        const struct news_told_entry *e = news_told_entry(w, w->told_of_old, i);
         struct walk v;
 
         if (!has_ended(w, i))
@@ -562,14 +562,14 @@ static int tell_old(const struct walk *w, uint32_t i) {
 }
 
 /* One that was told of, and what the look shows of it. */
-static int tell_since(const struct walk *w, const struct told_entry *e, const struct association *new) {
+static int tell_since(const struct walk *w, const struct news_told_entry *e, const struct association *new) {
         struct walk v;
 
         if (is_newer(w, e))
                 return 0;
         /* The scan has only kept its row: nobody has shown it since its end. */
         if (e->gone && new->unseen > 0) {
-                told_keep(w->told, (size_t) (e - told_at(w->told, 0)), false);
+                news_told_keep(w->told, (size_t) (e - news_told_at(w->told, 0)), false);
                 return 0;
         }
         if (e->gone)
@@ -580,61 +580,61 @@ static int tell_since(const struct walk *w, const struct told_entry *e, const st
 
 static int tell_both(const struct walk *w, uint32_t i) {
         const struct association *new = w->new_of_old[i] != 0 ? w->new + w->new_of_old[i] - 1 : NULL;
-        const struct told_entry *e;
+        const struct news_told_entry *e;
 
         if (!new || !is_association(new))
                 return 0;
         /* The row of before may be of one that ended between the same ends, and was told so. */
-        e = told_entry(w, w->told_of_new, w->new_of_old[i] - 1) ?: told_entry(w, w->told_of_old, i);
+        e = news_told_entry(w, w->told_of_new, w->new_of_old[i] - 1) ?: news_told_entry(w, w->told_of_old, i);
         return e ? tell_since(w, e, new) : tell_kept(w, w->old + i, new);
 }
 
 static int tell_other(const struct walk *w, uint32_t j) {
         const struct association *new = w->new + j;
-        const struct told_entry *e = told_entry(w, w->told_of_new, j);
+        const struct news_told_entry *e = news_told_entry(w, w->told_of_new, j);
 
         if (w->matched[j] || !is_association(new) || !is_watched(w->before, w->after, new->netns))
                 return 0;
         return e ? tell_since(w, e, new) : tell_new(w, new);
 }
 
-/* The tables miss new rows, and the scan does not know yet of those that none has shown: see TALLY_LOOKS. */
-static bool may_be_missed(const struct walk *w, const struct told_entry *e) {
+/* The tables miss new rows, and the scan does not know yet of those that none has shown: see UNOBSERVED_LOOKS. */
+static bool may_be_missed(const struct walk *w, const struct news_told_entry *e) {
         const struct snapshot_head *head = snapshot_head(w->after);
 
         return head->sources[SOURCE_LISTING].result != SOURCE_READ &&
-               (head->sources[SOURCE_ASSOCS].result == SOURCE_FAILED || e->misses + 1 < TALLY_LOOKS);
+               (head->sources[SOURCE_ASSOCS].result == SOURCE_FAILED || e->misses + 1 < UNOBSERVED_LOOKS);
 }
 
 /* Its beginning was told, and its end was missed. */
-static bool has_ended_told(const struct walk *w, const struct told_entry *e) {
-        return !w->told_matched[e - told_at(w->told, 0)] && !e->gone && !is_newer(w, e) &&
+static bool has_ended_told(const struct walk *w, const struct news_told_entry *e) {
+        return !w->told_matched[e - news_told_at(w->told, 0)] && !e->gone && !is_newer(w, e) &&
                is_association(e->association) && !may_be_missed(w, e);
 }
 
 static int tell_told(const struct walk *w, uint32_t i) {
-        const struct told_entry *e = told_at(w->told, i);
+        const struct news_told_entry *e = news_told_at(w->told, i);
         struct walk v = since_told(w, e);
 
         if (has_ended_told(w, e))
                 return tell_down(&v, e->association);
         if (!w->told_matched[i] && may_be_missed(w, e) && !e->gone)
-                told_keep(w->told, i, snapshot_head(w->after)->sources[SOURCE_ASSOCS].result != SOURCE_FAILED);
+                news_told_keep(w->told, i, snapshot_head(w->after)->sources[SOURCE_ASSOCS].result != SOURCE_FAILED);
         return 0;
 }
 
 /* Causes are found beside all that ended in the same namespace. */
 static void count_ends(const struct walk *w) {
         for (uint32_t i = 0; w->tally && i < w->n_old; i++) {
-                const struct told_entry *e = told_entry(w, w->told_of_old, i);
+                const struct news_told_entry *e = news_told_entry(w, w->told_of_old, i);
                 const struct association *old = e ? e->association : w->old + i;
                 struct count *count = has_ended(w, i) ? count_of(w, old) : NULL;
 
                 if (count)
                         count_down(count, old->state >= ASSOCIATION_ESTABLISHED, old->unseen > 0);
         }
-        for (uint32_t i = 0; w->tally && w->told && i < told_count(w->told); i++) {
-                const struct told_entry *e = told_at(w->told, i);
+        for (uint32_t i = 0; w->tally && w->told && i < news_told_count(w->told); i++) {
+                const struct news_told_entry *e = news_told_at(w->told, i);
                 struct count *count = has_ended_told(w, e) ? count_of(w, e->association) : NULL;
 
                 if (count)
@@ -648,7 +648,7 @@ static int find_associations(struct walk *w) {
         match_by_id(w);
         r = match_without_id(w);
         if (r >= 0 && w->tally)
-                r = tally_begin(w->tally, w->before, w->after);
+                r = unobserved_begin(w->tally, w->before, w->after);
         if (r < 0)
                 return r;
         if (w->told)
@@ -660,7 +660,7 @@ static int find_associations(struct walk *w) {
         /* What ended comes before what began: the same peer may have come back. */
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
                 r = tell_old(w, i);
-        for (uint32_t i = 0; r >= 0 && w->told && i < told_count(w->told); i++)
+        for (uint32_t i = 0; r >= 0 && w->told && i < news_told_count(w->told); i++)
                 r = tell_told(w, i);
         for (uint32_t i = 0; r >= 0 && i < w->n_old; i++)
                 r = tell_both(w, i);
@@ -717,8 +717,8 @@ static int find_endpoints(struct walk *w) {
         return r;
 }
 
-int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
-                 struct told *told, change_handler handler, void *userdata) {
+int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct unobserved *tally,
+                 struct news_told *told, change_handler handler, void *userdata) {
         _cleanup_free_ uint32_t *new_of_old = NULL, *told_of_old = NULL, *told_of_new = NULL;
         _cleanup_free_ bool *matched = NULL, *told_matched = NULL;
         struct walk w = {
@@ -730,7 +730,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
                 .n_new = snapshot_head(after)->n_associations,
                 .figures = figures,
                 .tally = tally,
-                .told = told && told_count(told) > 0 ? told : NULL,
+                .told = told && news_told_count(told) > 0 ? told : NULL,
                 .handler = handler,
                 .userdata = userdata,
         };
@@ -746,7 +746,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
         if (w.told) {
                 w.told_of_old = told_of_old = calloc(w.n_old + UINT64_C(1), sizeof(*told_of_old));
                 w.told_of_new = told_of_new = calloc(w.n_new + UINT64_C(1), sizeof(*told_of_new));
-                w.told_matched = told_matched = calloc(told_count(told), sizeof(*told_matched));
+                w.told_matched = told_matched = calloc(news_told_count(told), sizeof(*told_matched));
                 if (!told_of_old || !told_of_new || !told_matched)
                         return -ENOMEM;
         }
@@ -754,7 +754,7 @@ int changes_find(const struct snapshot *before, const struct snapshot *after, bo
         if (r >= 0)
                 r = find_associations(&w);
         if (r >= 0 && w.told)
-                r = told_forget(told, unsure_since(after));
+                r = news_told_forget(told, unsure_since(after));
 
         return r < 0 ? r : 0;
 }
@@ -785,14 +785,14 @@ static struct change change_of_happening(const struct snapshot *news, uint32_t i
 }
 
 /* What it cannot take in it reports as unobserved. */
-static void tell_tally(struct tally *tally, const struct change *c) {
+static void tell_tally(struct unobserved *tally, const struct change *c) {
         uint64_t netns = c->association->netns;
         bool established = c->old_state >= ASSOCIATION_ESTABLISHED;
 
         if (c->type == CHANGE_ASSOCIATION_UP && !established)
-                (void) tally_tell_up(tally, netns);
+                (void) unobserved_tell_up(tally, netns);
         else if (c->type == CHANGE_ASSOCIATION_DOWN)
-                (void) tally_tell_down(tally, netns, established, c->cause);
+                (void) unobserved_tell_down(tally, netns, established, c->cause);
 }
 
 /* Whether the association has become, in the look, what the change made of it. */
@@ -823,13 +823,13 @@ static bool is_shown(const struct snapshot *look, const struct association *row,
 
 /* Whether the look has it: what is not in it any more has ended before, whatever else is told of it, unless it began
  * after. */
-static bool is_in_look(const struct told_rows *rows, const struct told *told, const struct change *c) {
+static bool is_in_look(const struct news_told_rows *rows, const struct news_told *told, const struct change *c) {
         const struct association *row;
 
         /* What it did before was not; a step by itself never is. */
-        if (!rows->look || told_find(told, c->association) || c->type == CHANGE_STEP)
+        if (!rows->look || news_told_find(told, c->association) || c->type == CHANGE_STEP)
                 return false;
-        row = told_rows_find(rows, c->association);
+        row = news_told_rows_find(rows, c->association);
         /* A look that met it at its very end, or beginning. */
         if (row && !is_association(row))
                 row = NULL;
@@ -838,18 +838,18 @@ static bool is_in_look(const struct told_rows *rows, const struct told *told, co
         return !row || is_shown(rows->look, row, c);
 }
 
-int changes_tell(struct snapshot *news, const struct snapshot *look, bool early, struct told *told, struct tally *tally,
-                 bool *ret_left, change_handler handler, void *userdata) {
+int changes_tell(struct snapshot *news, const struct snapshot *look, bool early, struct news_told *told,
+                 struct unobserved *tally, bool *ret_left, change_handler handler, void *userdata) {
         const struct snapshot_head *head = look ? snapshot_head(look) : NULL;
         uint64_t since = head && early ? head->started_monotonic : 0;
         uint64_t until = !head ? 0 : early ? UINT64_MAX : head->started_monotonic + head->duration_usec;
-        _cleanup_(told_rows_done) struct told_rows rows = {};
+        _cleanup_(news_told_rows_done) struct news_told_rows rows = {};
         int r = 0;
 
         *ret_left = false;
         /* They are in the order of their times, and it hardly ever happens that one is told so late. */
         if (snapshot_head(news)->n_happenings > 0 && snapshot_happenings(news)->at_monotonic <= until)
-                r = told_rows_init(&rows, look);
+                r = news_told_rows_init(&rows, look);
         for (uint32_t i = 0; r >= 0 && i < snapshot_head(news)->n_happenings; i++) {
                 struct change change = change_of_happening(news, i);
                 uint64_t at = snapshot_happenings(news)[i].at_monotonic;
@@ -861,7 +861,7 @@ int changes_tell(struct snapshot *news, const struct snapshot *look, bool early,
                         continue;
                 }
                 /* Untold it is found by the look; told and not remembered it would be found again. */
-                if (!told_has_room(told, change.association) || told_add(told, news, i) < 0) {
+                if (!news_told_has_room(told, change.association) || news_told_add(told, news, i) < 0) {
                         *ret_left = true;
                         continue;
                 }

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "cause.h"
+#include "news-told.h"
 #include "snapshot.h"
-#include "tally.h"
-#include "told.h"
 #include "trigger.h"
+#include "unobserved.h"
 
 enum change_type {
         CHANGE_ASSOCIATION_UP,          /* reached established, or is first seen so */
@@ -29,7 +29,7 @@ enum change_type {
 };
 
 /* How sure a report is: exact when the kernel told it as it did it; high when the kernel, asked, told it of this very
- * association; low when it was only not seen CARRY_LOOKS_MAX times, or when its whole network namespace has ended or
+ * association; low when it was only not seen SCAN_CARRY_LOOKS_MAX times, or when its whole network namespace has ended or
  * could not be looked into. */
 enum certainty {
         CERTAINTY_LOW,
@@ -75,12 +75,12 @@ typedef int (*change_handler)(const struct change *change, void *userdata);
  * it (NULL) all causes are unknown, and nothing unobserved is told. Of what news have `told` (NULL: nothing) since
  * `before` nothing is told again; what is older than `after` is forgotten then. Returns 0, -ENOMEM, or what the handler
  * returned. */
-int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct tally *tally,
-                 struct told *told, change_handler handler, void *userdata);
+int changes_find(const struct snapshot *before, const struct snapshot *after, bool figures, struct unobserved *tally,
+                 struct news_told *told, change_handler handler, void *userdata);
 
 /* Tells each happening of the news as a change, and notes it in `told` and, if there is one, in `tally`: all but steps.
  * `look` (NULL: none) is the last one, which was compared with the one before as if these news were not: what happened
  * while it was made, and stands in it, has been told. `early`: it is the first one, and what happened before it is part
  * of it. Those for which there is no room are left to the next look: *ret_left, where that is so. Returns as above. */
-int changes_tell(struct snapshot *news, const struct snapshot *look, bool early, struct told *told, struct tally *tally,
-                 bool *ret_left, change_handler handler, void *userdata);
+int changes_tell(struct snapshot *news, const struct snapshot *look, bool early, struct news_told *told,
+                 struct unobserved *tally, bool *ret_left, change_handler handler, void *userdata);

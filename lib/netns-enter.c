@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "netns-list.h"
-#include "table.h"
+#include "proc-table.h"
 
 /* How a namespace is entered, and what is asked in it. */
 
@@ -235,19 +235,19 @@ static int parse_protocols(const char *text, size_t length, uint32_t *ret) {
         static const char *const rows[] = { "SCTP", "SCTPv6" };
         struct slice expected, found;
         uint64_t sockets = 0;
-        struct table t;
+        struct proc_table t;
         struct row row;
         bool any = false;
         int r, name, column;
 
-        if (table_open(&t, text, length) < 0)
+        if (proc_table_open(&t, text, length) < 0)
                 return -EBADMSG;
-        name = table_column(&t, "protocol");
-        column = table_number(&t, "sockets");
+        name = proc_table_column(&t, "protocol");
+        column = proc_table_number(&t, "sockets");
         if (name < 0 || column < 0)
                 return -EBADMSG;
 
-        while ((r = table_next(&t, &row, &expected, &found)) != 0) {
+        while ((r = proc_table_next(&t, &row, &expected, &found)) != 0) {
                 if (r < 0)
                         return r;
                 for (size_t i = 0; i < ELEMENTS(rows); i++)

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "proc-table.h"
 #include "proc.h"
-#include "table.h"
 #include "text.h"
 
 /* Where the fields of one kind of object stand in one table. */
@@ -38,15 +38,15 @@ static void complain_misfit(struct builder *b, enum source source, unsigned line
 }
 
 /* Opens the table and checks that the columns without which a row says nothing are there. */
-static int open_table(struct builder *b, enum source source, struct table *t, const char *text, size_t length,
+static int open_table(struct builder *b, enum source source, struct proc_table *t, const char *text, size_t length,
                       const char *const *required) {
-        if (table_open(t, text, length) < 0) {
+        if (proc_table_open(t, text, length) < 0) {
                 builder_complain(b, source, 1, "expected a line of column names");
                 return -EBADMSG;
         }
 
         for (; *required; required++)
-                if (table_column(t, *required) < 0) {
+                if (proc_table_column(t, *required) < 0) {
                         builder_complain(b, source, 1, "expected a column %s in the header", *required);
                         return -EBADMSG;
                 }
@@ -54,11 +54,11 @@ static int open_table(struct builder *b, enum source source, struct table *t, co
         return 0;
 }
 
-static void make_plan(struct plan *p, struct table *t, const struct field *fields, size_t n) {
+static void make_plan(struct plan *p, struct proc_table *t, const struct field *fields, size_t n) {
         p->fields = fields;
         p->n_fields = n;
         for (size_t i = 0; i < n; i++)
-                p->columns[i] = fields[i].column ? table_number(t, fields[i].column) : -1;
+                p->columns[i] = fields[i].column ? proc_table_number(t, fields[i].column) : -1;
 }
 
 /* What the field holds for the kernel's number; -ERANGE if the kernel cannot mean it. */
@@ -95,7 +95,7 @@ static int64_t value_of(const struct field *field, bool shifted, uint64_t number
 }
 
 /* Fills the object's fields and the first word of its `given`, which is the first member of every such structure. */
-static int read_fields(struct builder *b, enum source source, const struct table *t, const struct plan *p,
+static int read_fields(struct builder *b, enum source source, const struct proc_table *t, const struct plan *p,
                        const struct row *row, void *object) {
         uint64_t given = 0;
 
@@ -132,25 +132,25 @@ static int read_address(struct slice word, struct address *ret) {
         return 0;
 }
 
-static int too_many(struct builder *b, enum source source, const struct table *t) {
+static int too_many(struct builder *b, enum source source, const struct proc_table *t) {
         builder_complain(b, source, t->line, "expected at most %u addresses", SNAPSHOT_ROW_MAX);
         return -EBADMSG;
 }
 
-static int bad_address(struct builder *b, enum source source, const struct table *t, struct slice word) {
+static int bad_address(struct builder *b, enum source source, const struct proc_table *t, struct slice word) {
         struct excerpt x;
 
         builder_complain(b, source, t->line, "expected an IPv4 or IPv6 address, found \"%s\"", excerpt(word, &x));
         return -EBADMSG;
 }
 
-static int read_local(struct builder *b, enum source source, const struct table *t, struct slice list,
+static int read_local(struct builder *b, enum source source, const struct proc_table *t, struct slice list,
                       struct range *ret) {
         struct range range = { (uint32_t) b->n_addresses, 0 };
         struct slice word;
         int r;
 
-        for (; table_word(&list, &word); range.count++) {
+        for (; proc_table_word(&list, &word); range.count++) {
                 struct address *address;
 
                 if (range.count >= SNAPSHOT_ROW_MAX)
@@ -166,12 +166,12 @@ static int read_local(struct builder *b, enum source source, const struct table 
         return 0;
 }
 
-static int read_paths(struct builder *b, const struct table *t, struct slice list, struct range *ret) {
+static int read_paths(struct builder *b, const struct proc_table *t, struct slice list, struct range *ret) {
         struct range range = { (uint32_t) b->n_paths, 0 };
         struct slice word;
         int r;
 
-        for (; table_word(&list, &word); range.count++) {
+        for (; proc_table_word(&list, &word); range.count++) {
                 struct path *path;
 
                 if (range.count >= SNAPSHOT_ROW_MAX)
@@ -187,7 +187,7 @@ static int read_paths(struct builder *b, const struct table *t, struct slice lis
         return 0;
 }
 
-static int read_endpoint(struct builder *b, const struct table *t, const struct plan *p, const struct row *row,
+static int read_endpoint(struct builder *b, const struct proc_table *t, const struct plan *p, const struct row *row,
                          uint64_t netns, int laddrs) {
         struct endpoint e = {}, *added;
         int r;
@@ -213,7 +213,7 @@ int proc_read_eps(struct builder *b, uint64_t netns, const char *text, size_t le
         static const char *const required[] = { "LPORT", "LADDRS", NULL };
         struct slice expected, found;
         struct plan p = {};
-        struct table t;
+        struct proc_table t;
         struct row row;
         int r, laddrs;
 
@@ -221,9 +221,9 @@ int proc_read_eps(struct builder *b, uint64_t netns, const char *text, size_t le
         if (r < 0)
                 return r;
         make_plan(&p, &t, endpoint_fields, _ENDPOINT_FIELD_MAX);
-        laddrs = table_column(&t, "LADDRS");
+        laddrs = proc_table_column(&t, "LADDRS");
 
-        while ((r = table_next(&t, &row, &expected, &found)) != 0) {
+        while ((r = proc_table_next(&t, &row, &expected, &found)) != 0) {
                 if (r < 0)
                         complain_misfit(b, SOURCE_EPS, t.line, expected, found);
                 else
@@ -246,7 +246,7 @@ static void set_attachment(struct association *a) {
         FIELD_GIVE(a, ASSOCIATION_ATTACHMENT);
 }
 
-static int read_association(struct builder *b, const struct table *t, const struct plan *p, const struct row *row,
+static int read_association(struct builder *b, const struct proc_table *t, const struct plan *p, const struct row *row,
                             uint64_t netns, int laddrs, int raddrs) {
         struct association a = {}, *added;
         int r;
@@ -282,7 +282,7 @@ int proc_read_assocs(struct builder *b, uint64_t netns, bool shifted, const char
         static const char *const required[] = { "ST", "ASSOC-ID", "LPORT", "RPORT", "LADDRS", "RADDRS", NULL };
         struct plan p = { .shifted = shifted };
         struct slice expected, found;
-        struct table t;
+        struct proc_table t;
         struct row row;
         int r, laddrs, raddrs;
 
@@ -290,10 +290,10 @@ int proc_read_assocs(struct builder *b, uint64_t netns, bool shifted, const char
         if (r < 0)
                 return r;
         make_plan(&p, &t, association_fields, _ASSOCIATION_TABLE_FIELD_MAX);
-        laddrs = table_column(&t, "LADDRS");
-        raddrs = table_column(&t, "RADDRS");
+        laddrs = proc_table_column(&t, "LADDRS");
+        raddrs = proc_table_column(&t, "RADDRS");
 
-        while ((r = table_next(&t, &row, &expected, &found)) != 0) {
+        while ((r = proc_table_next(&t, &row, &expected, &found)) != 0) {
                 if (r < 0)
                         complain_misfit(b, SOURCE_ASSOCS, t.line, expected, found);
                 else
@@ -314,17 +314,17 @@ int proc_read_remaddr(struct builder *b, const char *text, size_t length, struct
         size_t n = 0, allocated = 0;
         int r, id_column, address_column;
         struct plan p = {};
-        struct table t;
+        struct proc_table t;
         struct row row;
 
         r = open_table(b, SOURCE_REMADDR, &t, text, length, required);
         if (r < 0)
                 return r;
         make_plan(&p, &t, path_fields, _PATH_TABLE_FIELD_MAX);
-        address_column = table_column(&t, "ADDR");
-        id_column = table_number(&t, "ASSOC_ID");
+        address_column = proc_table_column(&t, "ADDR");
+        id_column = proc_table_number(&t, "ASSOC_ID");
 
-        while ((r = table_next(&t, &row, &expected, &found)) != 0) {
+        while ((r = proc_table_next(&t, &row, &expected, &found)) != 0) {
                 struct proc_remaddr result = {};
 
                 if (r < 0) {
@@ -373,8 +373,8 @@ static int read_counter(struct slice line, struct counter *ret) {
         uint64_t value;
         int r;
 
-        if (!table_word(&line, &name) || name.length >= sizeof(c.name) ||
-            !table_word(&line, &number) || table_word(&line, &extra))
+        if (!proc_table_word(&line, &name) || name.length >= sizeof(c.name) ||
+            !proc_table_word(&line, &number) || proc_table_word(&line, &extra))
                 return -EBADMSG;
 
         /* SctpCurrEstab is printed signed, and before Linux 5.12 it could drift below 0. */

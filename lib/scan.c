@@ -3,12 +3,12 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "carry.h"
 #include "clock.h"
-#include "detail.h"
 #include "impaired.h"
+#include "scan-carry.h"
+#include "scan-detail.h"
+#include "scan-tables.h"
 #include "scan.h"
-#include "tables.h"
 #include "text.h"
 
 /* An empty namespace is read all the same at each so many'th look: an association may have been left without a socket
@@ -93,7 +93,7 @@ static bool release_shifted(const char *root) {
                 return false;
         }
         directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (directory < 0 || tables_read_text(directory, "version", &text, &length) < 0)
+        if (directory < 0 || scan_tables_read_text(directory, "version", &text, &length) < 0)
                 return false;
 
         return state_shifted(text);
@@ -174,7 +174,7 @@ static int add_unlisted(struct builder *b, size_t first_endpoint, size_t first_a
         return 0;
 }
 
-static void count_rows(const struct tables *t, struct netns *n) {
+static void count_rows(const struct scan_tables *t, struct netns *n) {
         const struct builder *b = t->builder;
 
         n->associations = (uint32_t) (b->n_associations - t->first_association);
@@ -185,7 +185,7 @@ static void count_rows(const struct tables *t, struct netns *n) {
 /* Reads one namespace by way of its net/sctp directory. -ESTALE: it has ended meanwhile. */
 static int scan_directory(struct scan *s, int directory, const struct netns_place *place, struct netns *n) {
         const struct scan_options *options = s->options;
-        _cleanup_(tables_done) struct tables t = {
+        _cleanup_(scan_tables_done) struct scan_tables t = {
                 .builder = &s->b,
                 .directory = directory,
                 .netns = n->netns,
@@ -194,17 +194,17 @@ static int scan_directory(struct scan *s, int directory, const struct netns_plac
                 .may_end = place && !place->own,
                 .anew = options->memory && !options->memory->used,
                 .listing = s->listed ? s->listing : NULL,
-                .reads_max = options->root ? 1 : options->previous ? TABLES_READS_MAX : TABLES_READS_FIRST_MAX,
+                .reads_max = options->root ? 1 : options->previous ? SCAN_TABLES_READS_MAX : SCAN_TABLES_READS_FIRST_MAX,
         };
         unsigned read;
         int r;
 
-        r = tables_read(&t, &read);
+        r = scan_tables_read(&t, &read);
         if (r < 0)
                 return r;
         n->has_sctp = s->b.head.available;
         lookup_move(&s->lookup, place);
-        r = carry_namespace(&t, &s->lookup, options->previous, read);
+        r = scan_carry_namespace(&t, &s->lookup, options->previous, read);
         if (r >= 0)
                 r = add_unlisted(&s->b, t.first_endpoint, t.first_association);
         if (r < 0)
@@ -242,7 +242,7 @@ static bool sockets_settled(struct scan *s) {
 
         m->sockets = 0;
         directory = open("/sys/module/sctp", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (directory < 0 || tables_read_text(directory, "refcnt", &text, &length) < 0 || length < 2 ||
+        if (directory < 0 || scan_tables_read_text(directory, "refcnt", &text, &length) < 0 || length < 2 ||
             text_to_u64(text, length - 1, 10, UINT32_MAX, &sockets) < 0)
                 return false;
 
@@ -357,7 +357,7 @@ static int scan_place(struct scan *s, struct netns_place *place) {
 /* One that no process is in and that is mounted nowhere: its sockets keep it. */
 static int scan_hidden(struct scan *s, uint64_t netns) {
         struct netns n = { .netns = netns, .has_sctp = 1 }, *added;
-        _cleanup_(tables_done) struct tables t = {
+        _cleanup_(scan_tables_done) struct scan_tables t = {
                 .builder = &s->b,
                 .netns = netns,
                 .anew = !s->options->memory->used,
@@ -366,9 +366,9 @@ static int scan_hidden(struct scan *s, uint64_t netns) {
         unsigned read;
         int r;
 
-        r = tables_take_listed(&t, &read);
+        r = scan_tables_take_listed(&t, &read);
         if (r >= 0)
-                r = carry_namespace(&t, &s->lookup, s->options->previous, read);
+                r = scan_carry_namespace(&t, &s->lookup, s->options->previous, read);
         if (r >= 0)
                 r = add_unlisted(&s->b, t.first_endpoint, t.first_association);
         if (r >= 0)
@@ -503,7 +503,7 @@ static int scan_here(struct scan *s) {
 static int ask_details(struct scan *s) {
         const struct scan_options *options = s->options;
         uint64_t cpu = clock_usec(CLOCK_THREAD_CPUTIME_ID);
-        struct detail d = {
+        struct scan_detail d = {
                 .options = options,
                 .builder = &s->b,
                 .namespaces = options->memory->namespaces,
@@ -515,7 +515,7 @@ static int ask_details(struct scan *s) {
         };
         int r;
 
-        r = detail_ask(&d);
+        r = scan_detail_ask(&d);
         s->b.head.dear_cpu_usec = clock_usec(CLOCK_THREAD_CPUTIME_ID) - cpu;
         return r;
 }

@@ -55,7 +55,7 @@ struct scan_options {
 /* Reads SCTP's state in all network namespaces: the kernel's tables, and by sock_diag each
  * association of `previous` that the tables do not show. Such a one stays in the result unless
  * the kernel says that it is gone; where the kernel cannot tell, with `unseen` counted, until it was not
- * seen CARRY_LOOKS_MAX times.
+ * seen SCAN_CARRY_LOOKS_MAX times.
  *
  * A host without SCTP, a table that cannot be read and malformed rows are no errors of the scan: the
  * snapshot's head says so. -ENOMEM, -E2BIG, and what memfd_create() says. */

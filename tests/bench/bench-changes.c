@@ -98,8 +98,8 @@ static int count(const struct change *c, void *userdata) {
 }
 
 static int find(const struct snapshot *before, const struct snapshot *after, uint64_t *ret_changes) {
-        _cleanup_(tally_free_p) struct tally *tally = NULL;
-        int r = tally_new(&tally);
+        _cleanup_(unobserved_free_p) struct unobserved *tally = NULL;
+        int r = unobserved_new(&tally);
 
         *ret_changes = 0;
         return r < 0 ? r : changes_find(before, after, false, tally, NULL, count, ret_changes);

@@ -3,9 +3,9 @@
 
 #include <time.h>
 
-#include "carry.h"
 #include "changes.h"
 #include "proc.h"
+#include "scan-carry.h"
 #include "scan.h"
 
 #define HEAD "ASSOC-ID ST INODE RX_QUEUE LPORT RPORT LADDRS <-> RADDRS\n"
@@ -32,12 +32,12 @@ static struct snapshot *look(unsigned at, const char *assocs, const char *eps) {
         return s;
 }
 
-struct told {
+struct news_told {
         char text[4096];
 };
 
 static int tell(const struct change *c, void *userdata) {
-        struct told *t = userdata;
+        struct news_told *t = userdata;
         size_t n = strlen(t->text);
 
         if (c->endpoint)
@@ -51,7 +51,7 @@ static int tell(const struct change *c, void *userdata) {
 
 static void assert_told(const char *before, const char *after, bool figures, const char *expected) {
         struct snapshot *s = look(1, before, EPS), *t = look(2, after, EPS);
-        struct told told = {};
+        struct news_told told = {};
 
         assert_int_equal(changes_find(s, t, figures, NULL, NULL, tell, &told), 0);
         assert_string_equal(told.text, expected);
@@ -227,7 +227,7 @@ static struct snapshot *drawn(unsigned at, const struct sketch *d) {
 
 static int tell_all(const struct change *c, void *userdata) {
         char text[ADDRESS_TEXT_MAX] = "";
-        struct told *t = userdata;
+        struct news_told *t = userdata;
         size_t n = strlen(t->text);
 
         if (c->path)
@@ -245,7 +245,7 @@ static int tell_all(const struct change *c, void *userdata) {
 
 static void assert_drawn(const struct sketch *before, const struct sketch *after, const char *expected) {
         struct snapshot *s = drawn(1, before), *t = drawn(5, after);
-        struct told told = {};
+        struct news_told told = {};
 
         assert_int_equal(changes_find(s, t, false, NULL, NULL, tell_all, &told), 0);
         assert_string_equal(told.text, expected);
@@ -320,7 +320,7 @@ static void test_restart(void **state) {
 static void test_endpoints(void **state) {
         struct snapshot *s = look(1, HEAD, EPS "5000 11 0.0.0.0\n5001 12 10.0.0.1\n5002 0 10.0.0.1\n");
         struct snapshot *t = look(2, HEAD, EPS "5001 12 10.0.0.1 10.0.0.2\n5000 13 0.0.0.0\n5002 0 10.0.0.1\n5002 0 10.0.0.2\n");
-        struct told told = {};
+        struct news_told told = {};
 
         (void) state;
         /* An endpoint is its socket: bound to one address more it is the same, opened anew it is another. */
@@ -360,7 +360,7 @@ static void test_what_a_change_carries(void **state) {
                                                   snapshot_paths(s, p->paths), &a), 0);
         FIELD_GIVE(a, ASSOCIATION_LAST_CHANGE);
         a->last_change_monotonic = 5 * USEC_PER_SEC;
-        a->unseen = CARRY_LOOKS_MAX - 1;
+        a->unseen = SCAN_CARRY_LOOKS_MAX - 1;
         b.head.available = true;
         assert_int_equal(builder_finish(&b, &u), 0);
         builder_done(&b);
@@ -381,7 +381,7 @@ static void test_what_a_change_carries(void **state) {
 
 static void test_without_sctp(void **state) {
         struct snapshot *s = look(1, HEAD "7 3 5 0 1000 9 10.0.0.1 <-> *10.0.0.9\n", EPS "5000 11 0.0.0.0\n"), *none = NULL;
-        struct told told = {};
+        struct news_told told = {};
         struct builder b = {};
 
         (void) state;
@@ -428,7 +428,7 @@ static struct snapshot *places(const uint64_t *generations, size_t n, enum sourc
 }
 
 static int tell_certainty(const struct change *c, void *userdata) {
-        struct told *t = userdata;
+        struct news_told *t = userdata;
         size_t n;
 
         (void) tell(c, userdata);
@@ -483,7 +483,7 @@ static void test_namespaces(void **state) {
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct snapshot *s = places(cases[i].before, 2, cases[i].watched_before),
                                 *t = places(cases[i].after, 2, cases[i].watched_after);
-                struct told told = {};
+                struct news_told told = {};
 
                 assert_int_equal(changes_find(s, t, true, NULL, NULL, tell_certainty, &told), 0);
                 assert_string_equal(told.text, cases[i].expected);
@@ -495,7 +495,7 @@ static void test_namespaces(void **state) {
 /* Without an id yet the ends tell which it is, but not across namespaces of one inode. */
 static void test_namespace_replaced_without_id(void **state) {
         struct snapshot *s, *t;
-        struct told told = {};
+        struct news_told told = {};
 
         (void) state;
         for (unsigned i = 0; i < 2; i++) {

@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "carry.h"
 #include "changes.h"
 #include "impaired.h"
 #include "macro.h"
+#include "scan-carry.h"
 #include "scan.h"
 
 /* A saved tree of this test's own. */
@@ -350,7 +350,7 @@ static void test_rows_that_are_missed(void **state) {
         since = by_port(s, 1001)->observed_since;
 
         put_assocs(t, ASSOCS "5 3 6 1002 9 10.0.0.1 <-> *10.0.0.8\n");
-        for (uint64_t i = 1; i < CARRY_LOOKS_MAX; i++) {
+        for (uint64_t i = 1; i < SCAN_CARRY_LOOKS_MAX; i++) {
                 next = scan(t, s, i + 1);
                 assert_int_equal(snapshot_head(next)->n_associations, 2);
                 assert_int_equal(by_port(next, 1001)->unseen, i);
@@ -369,7 +369,7 @@ static void test_rows_that_are_missed(void **state) {
         s = next;
 
         put_assocs(t, ASSOCS "5 3 6 1002 9 10.0.0.1 <-> *10.0.0.8\n");
-        for (uint64_t i = 0; i < CARRY_LOOKS_MAX; i++) {
+        for (uint64_t i = 0; i < SCAN_CARRY_LOOKS_MAX; i++) {
                 next = scan(t, s, i + 11);
                 snapshot_unref(s);
                 s = next;
@@ -479,14 +479,14 @@ static void test_a_table_that_fails(void **state) {
         snapshot_unref(first);
 
         /* However long: it was not looked at. */
-        for (uint64_t i = 0; i < CARRY_LOOKS_MAX; i++) {
+        for (uint64_t i = 0; i < SCAN_CARRY_LOOKS_MAX; i++) {
                 first = second;
                 second = scan(t, first, 3 + i);
                 assert_int_equal(snapshot_head(second)->n_associations, 1);
                 snapshot_unref(first);
         }
         put_assocs(t, ASSOCS);
-        first = scan(t, second, 3 + CARRY_LOOKS_MAX);
+        first = scan(t, second, 3 + SCAN_CARRY_LOOKS_MAX);
         assert_int_equal(by_port(first, 1001)->unseen, 1);
         snapshot_unref(first);
         snapshot_unref(second);

@@ -107,8 +107,8 @@ def install(machine):
 
     top = Path(__file__).resolve().parents[2]
     flags = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", f"-I{top / 'lib'}"]
-    sources = [top / "lib" / name for name in ("netns.c", "netns-enter.c", "netns-process.c", "table.c", "text.c")]
-    headers = [top / "lib" / name for name in ("macro.h", "netns.h", "netns-list.h", "clock.h", "table.h", "text.h")]
+    sources = [top / "lib" / name for name in ("netns.c", "netns-enter.c", "netns-process.c", "proc-table.c", "text.c")]
+    headers = [top / "lib" / name for name in ("macro.h", "netns.h", "netns-list.h", "clock.h", "proc-table.h", "text.h")]
     sleepers = top / "tests/load/sleepers.c"
 
     def build(work):

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "macro.h"
-#include "table.h"
+#include "proc-table.h"
 
 /* A scan should cost next to nothing beside the kernel's part of it, so a row is gone through once, and
  * without counting: there is a newline or a NUL behind every word, and both end words, numbers and blanks. */
@@ -33,7 +33,7 @@ static const char *read_number(const char *p, uint64_t *ret) {
         return p > start && p - start < 20 && (unsigned char) *p <= ' ' ? p : NULL;
 }
 
-bool table_word(struct slice *list, struct slice *ret) {
+bool proc_table_word(struct slice *list, struct slice *ret) {
         const char *end = list->text + list->length, *start = skip_blanks(list->text), *p = skip_word(start);
 
         /* A list ends before its line does. */
@@ -48,7 +48,7 @@ static bool slice_is(struct slice s, const char *text) {
         return s.length == strlen(text) && memcmp(s.text, text, s.length) == 0;
 }
 
-static bool next_line(struct table *t, struct slice *ret) {
+static bool next_line(struct proc_table *t, struct slice *ret) {
         const char *newline;
 
         if (t->next >= t->end)
@@ -61,15 +61,15 @@ static bool next_line(struct table *t, struct slice *ret) {
         return true;
 }
 
-int table_open(struct table *t, const char *text, size_t length) {
+int proc_table_open(struct proc_table *t, const char *text, size_t length) {
         struct slice line, word;
 
-        *t = (struct table) { .next = text, .end = text + length };
+        *t = (struct proc_table) { .next = text, .end = text + length };
         if (!next_line(t, &line))
                 return -ENODATA;
 
-        while (table_word(&line, &word)) {
-                if (t->n_columns >= TABLE_COLUMNS_MAX)
+        while (proc_table_word(&line, &word)) {
+                if (t->n_columns >= PROC_TABLE_COLUMNS_MAX)
                         return -E2BIG;
                 if (slice_is(word, "LADDRS") || slice_is(word, "RADDRS"))
                         t->kinds[t->n_columns] = COLUMN_LIST;
@@ -81,7 +81,7 @@ int table_open(struct table *t, const char *text, size_t length) {
         return t->n_columns > 0 ? 0 : -ENODATA;
 }
 
-int table_column(const struct table *t, const char *name) {
+int proc_table_column(const struct proc_table *t, const char *name) {
         for (size_t i = 0; i < t->n_columns; i++)
                 if (slice_is(t->columns[i], name))
                         return (int) i;
@@ -89,8 +89,8 @@ int table_column(const struct table *t, const char *name) {
         return -1;
 }
 
-int table_number(struct table *t, const char *name) {
-        int column = table_column(t, name);
+int proc_table_number(struct proc_table *t, const char *name) {
+        int column = proc_table_column(t, name);
 
         if (column >= 0)
                 t->kinds[column] = COLUMN_NUMBER;
@@ -123,7 +123,7 @@ static int misfit(struct slice expected, const char *p, const char *end,
         return -EBADMSG;
 }
 
-int table_next(struct table *t, struct row *ret, struct slice *ret_expected, struct slice *ret_found) {
+int proc_table_next(struct proc_table *t, struct row *ret, struct slice *ret_expected, struct slice *ret_found) {
         const char *p, *end;
         struct slice line;
 

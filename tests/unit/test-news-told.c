@@ -158,20 +158,20 @@ static int say(const struct change *c, void *userdata) {
 }
 
 static int setup(void **state) {
-        struct told *t;
+        struct news_told *t;
 
-        if (told_new(&t) < 0)
+        if (news_told_new(&t) < 0)
                 return -1;
         *state = t;
         return 0;
 }
 
 static int teardown(void **state) {
-        told_free(*state);
+        news_told_free(*state);
         return 0;
 }
 
-static void expect(struct told *t, struct snapshot *s, struct snapshot *look, bool early, const char *expected) {
+static void expect(struct news_told *t, struct snapshot *s, struct snapshot *look, bool early, const char *expected) {
         struct said said = {};
         bool left;
 
@@ -182,16 +182,16 @@ static void expect(struct told *t, struct snapshot *s, struct snapshot *look, bo
         snapshot_unref(look);
 }
 
-static void expect_more(struct told *t, struct snapshot *s, struct snapshot *look, const char *expected) {
+static void expect_more(struct news_told *t, struct snapshot *s, struct snapshot *look, const char *expected) {
         expect(t, s, look, look, expected);
 }
 
-static void expect_news(struct told *t, struct snapshot *s, const char *expected) {
+static void expect_news(struct news_told *t, struct snapshot *s, const char *expected) {
         expect_more(t, s, NULL, expected);
 }
 
 /* Takes over both. */
-static void expect_looks(struct told *t, struct snapshot *before, struct snapshot *after, const char *expected) {
+static void expect_looks(struct news_told *t, struct snapshot *before, struct snapshot *after, const char *expected) {
         struct said said = {};
 
         assert_int_equal(changes_find(before, after, false, NULL, t, say, &said), 0);
@@ -201,18 +201,18 @@ static void expect_looks(struct told *t, struct snapshot *before, struct snapsho
 }
 
 static void test_between_two_looks(void **state) {
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS(UP(2, 7, 70), DOWN(3, 7, 70)),
                     "association_up 7 closed>established exact with trigger\n"
                     "association_down 7 established>closed exact with trigger\n");
-        assert_int_equal(told_count(t), 1);
+        assert_int_equal(news_told_count(t), 1);
         expect_looks(t, NOTHING(1), NOTHING(4), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
 }
 
 static void test_not_again(void **state) {
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS(UP(2, 7, 70)), "association_up 7 closed>established exact with trigger\n");
         expect_looks(t, NOTHING(1), LOOK(4, ESTABLISHED(7, 70)), "");
@@ -223,7 +223,7 @@ static void test_not_again(void **state) {
 
 /* What happens while a look is made it may have seen or not. */
 static void test_during_a_look(void **state) {
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS(UP(4, 7, 70), DOWN(5, 8, 80), UP(5, 9, 90), DOWN(6, 9, 90)),
                     "association_up 7 closed>established exact with trigger\n"
@@ -232,15 +232,15 @@ static void test_during_a_look(void **state) {
                     "association_down 9 established>closed exact with trigger\n");
         /* The first not yet, the others still. */
         expect_looks(t, LOOK(1, ESTABLISHED(8, 80)), LOOK(4, ESTABLISHED(8, 80), ESTABLISHED(9, 90)), "");
-        assert_int_equal(told_count(t), 3);
+        assert_int_equal(news_told_count(t), 3);
         expect_looks(t, LOOK(4, ESTABLISHED(8, 80), ESTABLISHED(9, 90)), LOOK(8, ESTABLISHED(7, 70)), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
         expect_looks(t, LOOK(8, ESTABLISHED(7, 70)), NOTHING(9), "association_down 7 established>closed\n");
 }
 
 /* News that were lost: the next look tells what they would have told. */
 static void test_healed(void **state) {
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS(UP(2, 7, 70)), "association_up 7 closed>established exact with trigger\n");
         expect_looks(t, NOTHING(1), NOTHING(4), "association_down 7 established>closed\n");
@@ -258,7 +258,7 @@ static void test_healed(void **state) {
 
 static void test_paths(void **state) {
         const struct row active = ESTABLISHED(9, 90), failed = { 9, 90, ASSOCIATION_ESTABLISHED, PATH_INACTIVE };
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS({ 2, CHANGE_PATH_STATE, ASSOCIATION_ESTABLISHED, ASSOCIATION_ESTABLISHED, 9, 90, PATH_ACTIVE,
                               PATH_INACTIVE }), "path_state 9 active>inactive exact with trigger\n");
@@ -276,7 +276,7 @@ static void test_paths(void **state) {
 
 static void test_paths_come_and_go(void **state) {
         const struct row one = ESTABLISHED(9, 90), two = { 9, 90, ASSOCIATION_ESTABLISHED, -1, .two_paths = true };
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS(OF_PATH(2, CHANGE_PATH_ADDED, 9, 90)), "path_added 9 ->- exact with trigger\n");
         expect_looks(t, look(1, &one, 1), look(3, &two, 1), "");
@@ -293,7 +293,7 @@ static void test_paths_come_and_go(void **state) {
 static void test_shortly_before_a_look(void **state) {
         const struct row row = ESTABLISHED(7, 70);
         struct snapshot *before = look(1, &row, 1), *after;
-        struct told *t = *state;
+        struct news_told *t = *state;
         struct said said = {};
         struct builder b = {};
         struct association a, *added;
@@ -310,20 +310,20 @@ static void test_shortly_before_a_look(void **state) {
         assert_string_equal(said.text, "");
         snapshot_unref(before);
         expect_looks(t, after, NOTHING(5), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
 }
 
 /* It has ended, but there is no sock_diag to say so: the scan keeps its row for a while. */
 static void test_kept_by_the_scan(void **state) {
         const struct row row = ESTABLISHED(7, 70), kept = { 7, 70, ASSOCIATION_ESTABLISHED, -1, .unseen = 1 },
                          longer = { 7, 70, ASSOCIATION_ESTABLISHED, -1, .unseen = 2 };
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS(DOWN(2, 7, 70)), "association_down 7 established>closed exact with trigger\n");
         expect_looks(t, look(1, &row, 1), look(3, &kept, 1), "");
         expect_looks(t, look(3, &kept, 1), look(4, &longer, 1), "");
         expect_looks(t, look(4, &longer, 1), NOTHING(5), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
         /* What the kernel shows is there. */
         expect_news(t, NEWS(DOWN(6, 7, 70)), "association_down 7 established>closed exact with trigger\n");
         expect_looks(t, look(5, &row, 1), look(7, &row, 1), "association_up 7 closed>established\n");
@@ -352,26 +352,26 @@ static struct snapshot *by_tables(unsigned at, enum source_result result, const 
 /* The tables miss rows while others come and go, and the scan cannot ask for what it has never seen. */
 static void test_missed_by_the_tables(void **state) {
         const struct row row = ESTABLISHED(7, 70);
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS(UP(2, 7, 70)), "association_up 7 closed>established exact with trigger\n");
         expect_looks(t, NOTHING(1), by_tables(3, SOURCE_READ, NULL), "");
         expect_looks(t, NOTHING(3), by_tables(4, SOURCE_READ, NULL), "");
         expect_looks(t, NOTHING(4), by_tables(5, SOURCE_READ, &row), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
 
         expect_news(t, NEWS(UP(6, 8, 80)), "association_up 8 closed>established exact with trigger\n");
         for (unsigned at = 7; at < 20; at++)
                 expect_looks(t, NOTHING(6), by_tables(at, SOURCE_FAILED, NULL), "");
-        for (unsigned i = 1; i < TALLY_LOOKS; i++)
+        for (unsigned i = 1; i < UNOBSERVED_LOOKS; i++)
                 expect_looks(t, NOTHING(6), by_tables(20 + i, SOURCE_READ, NULL), "");
         expect_looks(t, NOTHING(6), by_tables(30, SOURCE_READ, NULL), "association_down 8 established>closed\n");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
 }
 
 /* Without an id it goes by its tag, and gets its id later. */
 static void test_promotion(void **state) {
-        struct told *t = *state;
+        struct news_told *t = *state;
         const struct row waiting = { 0, 70, ASSOCIATION_COOKIE_WAIT, -1 };
 
         expect_news(t, NEWS({ 2, CHANGE_ASSOCIATION_STATE, ASSOCIATION_CLOSED, ASSOCIATION_COOKIE_WAIT, 0, 70, 0, 0 }),
@@ -379,20 +379,20 @@ static void test_promotion(void **state) {
         expect_looks(t, NOTHING(1), look(3, &waiting, 1), "");
         expect_news(t, NEWS({ 4, CHANGE_ASSOCIATION_UP, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_ESTABLISHED, 7, 70, 0, 0 }),
                     "association_up 7 cookie_wait>established exact with trigger\n");
-        assert_int_equal(told_count(t), 1);
+        assert_int_equal(news_told_count(t), 1);
         expect_looks(t, look(3, &waiting, 1), LOOK(5, ESTABLISHED(7, 70)), "");
         expect_looks(t, LOOK(5, ESTABLISHED(7, 70)), LOOK(6, ESTABLISHED(7, 70)), "");
 }
 
 /* The same ends, one after the other: told apart by their tags. */
 static void test_successors(void **state) {
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS({ 2, CHANGE_ASSOCIATION_DOWN, ASSOCIATION_COOKIE_WAIT, ASSOCIATION_CLOSED, 0, 70, 0, 0 },
                             { 3, CHANGE_ASSOCIATION_STATE, ASSOCIATION_CLOSED, ASSOCIATION_COOKIE_WAIT, 0, 80, 0, 0 }),
                     "association_down 0 cookie_wait>closed exact with trigger\n"
                     "association_state 0 closed>cookie_wait exact with trigger\n");
-        assert_int_equal(told_count(t), 2);
+        assert_int_equal(news_told_count(t), 2);
         expect_looks(t, LOOK(1, { 0, 70, ASSOCIATION_COOKIE_WAIT, -1 }), LOOK(4, { 0, 80, ASSOCIATION_COOKIE_WAIT, -1 }), "");
 }
 
@@ -404,7 +404,7 @@ static void test_successors(void **state) {
 /* The tables tell no tags: without an id it goes by its ends then. */
 static void test_looks_without_tags(void **state) {
         const struct row waiting = { 0, 0, ASSOCIATION_COOKIE_WAIT, -1 }, up = { 7, 0, ASSOCIATION_ESTABLISHED, -1 };
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS(WAITING(2, 70)),
                     "association_state 0 closed>cookie_wait exact with trigger\n");
@@ -434,7 +434,7 @@ static void test_looks_without_tags(void **state) {
 }
 
 static void test_restart(void **state) {
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect_news(t, NEWS({ 2, CHANGE_ASSOCIATION_RESTART, ASSOCIATION_ESTABLISHED, ASSOCIATION_ESTABLISHED, 7, 75, 0, 0 }),
                     "association_restart 7 established>established exact with trigger\n");
@@ -456,16 +456,16 @@ static void test_since_a_look(void **state) {
                 3, CHANGE_ASSOCIATION_STATE, ASSOCIATION_ESTABLISHED, ASSOCIATION_SHUTDOWN_SENT, 7, 70, 0, 0,
         };
         const struct step ends = { 3, CHANGE_ASSOCIATION_DOWN, ASSOCIATION_SHUTDOWN_SENT, ASSOCIATION_CLOSED, 7, 70, 0, 0 };
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         /* Before the look, and while it was made. */
         expect_more(t, NEWS(UP(1, 7, 70), DOWN(1, 7, 70)), NOTHING(2), "");
         expect_more(t, NEWS(waits, comes_up), LOOK(2, ESTABLISHED(7, 70)), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
         expect_more(t, NEWS(waits, comes_up), LOOK(2, { 0, 70, ASSOCIATION_COOKIE_WAIT, -1 }),
                     "association_up 7 cookie_wait>established exact with trigger\n");
         expect_looks(t, LOOK(2, { 0, 70, ASSOCIATION_COOKIE_WAIT, -1 }), LOOK(5, ESTABLISHED(7, 70)), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
 
         /* It was gone when the look came to it, and was there. */
         expect_more(t, NEWS(DOWN(3, 7, 70)), NOTHING(2), "");
@@ -476,12 +476,12 @@ static void test_since_a_look(void **state) {
         /* The look met it when it was just ending: with its end alone there would be more ends than beginnings. Or when it
          * was about to begin. */
         expect_more(t, NEWS(shuts, ends), LOOK(2, { 7, 70, ASSOCIATION_CLOSED, -1 }), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
         expect_more(t, NEWS(waits, comes_up), LOOK(2, { 0, 70, ASSOCIATION_CLOSED, -1 }),
                     "association_state 0 closed>cookie_wait exact with trigger\n"
                     "association_up 7 cookie_wait>established exact with trigger\n");
         expect_looks(t, LOOK(2, { 0, 70, ASSOCIATION_CLOSED, -1 }), LOOK(5, ESTABLISHED(7, 70)), "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
 
         /* It came and went after that. */
         expect_more(t, NEWS(UP(5, 8, 80), DOWN(6, 8, 80)), NOTHING(5),
@@ -506,7 +506,7 @@ static void test_the_same_since_a_look(void **state) {
                 { CHANGE_PATH_ADDED, 70, &row, &two, "path_added 7 ->-" },
                 { CHANGE_PATH_REMOVED, 70, &two, &row, "path_removed 7 ->-" },
         };
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 const struct step step = {
@@ -517,20 +517,20 @@ static void test_the_same_since_a_look(void **state) {
 
                 snprintf(told, sizeof(told), "%s exact with trigger\n", cases[i].told);
                 expect_more(t, news(&step, 1), look(2, cases[i].after, 1), "");
-                assert_int_equal(told_count(t), 0);
+                assert_int_equal(news_told_count(t), 0);
                 expect_more(t, news(&step, 1), look(2, cases[i].before, 1), told);
                 expect_looks(t, look(2, cases[i].before, 1), look(5, cases[i].after, 1), "");
-                assert_int_equal(told_count(t), 0);
+                assert_int_equal(news_told_count(t), 0);
         }
 }
 
 /* What a look saw, and told, before the kernel had come to tell it. */
 static void test_told_late(void **state) {
-        struct told *t = *state;
+        struct news_told *t = *state;
 
         expect(t, NEWS(UP(2, 7, 70)), LOOK(2, ESTABLISHED(7, 70)), false, "");
         expect(t, NEWS(DOWN(3, 8, 80)), LOOK(2, ESTABLISHED(7, 70)), false, "");
-        assert_int_equal(told_count(t), 0);
+        assert_int_equal(news_told_count(t), 0);
         /* It did not see this, */
         expect(t, NEWS(UP(2, 8, 80)), LOOK(2, ESTABLISHED(7, 70)), false,
                "association_up 8 closed>established exact with trigger\n");
@@ -542,23 +542,23 @@ static void test_told_late(void **state) {
 
 /* Beyond the maximum looks alone tell, and nothing twice. */
 static void test_maximum(void **state) {
-        struct told *t = *state;
-        struct step *steps = calloc(TOLD_MAX + 1, sizeof(*steps));
+        struct news_told *t = *state;
+        struct step *steps = calloc(NEWS_TOLD_MAX + 1, sizeof(*steps));
         struct said said = {};
         struct snapshot *s;
         bool left;
 
         assert_non_null(steps);
-        for (uint32_t i = 0; i <= TOLD_MAX; i++)
+        for (uint32_t i = 0; i <= NEWS_TOLD_MAX; i++)
                 steps[i] = (struct step) UP(2, i + 1, i + 1);
-        s = news(steps, TOLD_MAX);
+        s = news(steps, NEWS_TOLD_MAX);
         assert_int_equal(changes_tell(s, NULL, false, t, NULL, &left, say, &said), 0);
         assert_false(left);
-        assert_int_equal(told_count(t), TOLD_MAX);
+        assert_int_equal(news_told_count(t), NEWS_TOLD_MAX);
         snapshot_unref(s);
 
         said = (struct said) {};
-        s = news(steps + TOLD_MAX, 1);
+        s = news(steps + NEWS_TOLD_MAX, 1);
         assert_int_equal(changes_tell(s, NULL, false, t, NULL, &left, say, &said), 0);
         assert_true(left);
         assert_string_equal(said.text, "");
@@ -566,9 +566,9 @@ static void test_maximum(void **state) {
         /* There is room for what goes on. */
         expect_news(t, NEWS(DOWN(3, 1, 1)), "association_down 1 established>closed exact with trigger\n");
 
-        assert_int_equal(told_forget(t, 4 * USEC_PER_SEC), 0);
-        assert_int_equal(told_count(t), 0);
-        expect_looks(t, NOTHING(1), LOOK(5, ESTABLISHED(TOLD_MAX + 1, TOLD_MAX + 1)),
+        assert_int_equal(news_told_forget(t, 4 * USEC_PER_SEC), 0);
+        assert_int_equal(news_told_count(t), 0);
+        expect_looks(t, NOTHING(1), LOOK(5, ESTABLISHED(NEWS_TOLD_MAX + 1, NEWS_TOLD_MAX + 1)),
                      "association_up 65537 closed>established\n");
         free(steps);
 }
@@ -607,12 +607,12 @@ static int count_unobserved_ones(const struct change *c, void *userdata) {
 }
 
 static void test_counters(void **state) {
-        struct snapshot *looks[9 + TALLY_LOOKS];
+        struct snapshot *looks[9 + UNOBSERVED_LOOKS];
         uint64_t unobserved = 0;
-        struct tally *tally;
+        struct unobserved *tally;
 
         (void) state;
-        assert_int_equal(tally_new(&tally), 0);
+        assert_int_equal(unobserved_new(&tally), 0);
         for (unsigned i = 0; i < ELEMENTS(looks); i++)
                 looks[i] = counted(i, i < 8 ? i * 10 : 80, i < 5);
         for (unsigned i = 1; i < 5; i++)
@@ -624,7 +624,7 @@ static void test_counters(void **state) {
         assert_int_equal(unobserved, 40);
         for (unsigned i = 0; i < ELEMENTS(looks); i++)
                 snapshot_unref(looks[i]);
-        tally_free(tally);
+        unobserved_free(tally);
 }
 
 /* They come from a process that may have been taken over. */

@@ -4,13 +4,13 @@
 #include <syslog.h>
 
 #include "buffer.h"
-#include "entry.h"
 #include "impaired.h"
-#include "message.h"
+#include "journal-entry.h"
+#include "journal-message.h"
 #include "message-id.h"
 #include "text.h"
 
-struct entry *entry_free(struct entry *e) {
+struct journal_entry *journal_entry_free(struct journal_entry *e) {
         free(e);
         return NULL;
 }
@@ -60,7 +60,7 @@ static void put_addresses(struct buffer *b, const char *name, const struct addre
                 return;
 
         buffer_puts(b, name);
-        for (uint32_t i = 0; i < MIN(n, ENTRY_ADDRESSES_MAX); i++) {
+        for (uint32_t i = 0; i < MIN(n, JOURNAL_ENTRY_ADDRESSES_MAX); i++) {
                 buffer_put(b, i > 0 ? " " : "=", 1);
                 buffer_puts(b, address_text(addresses, text));
                 addresses = (const struct address *) ((const char *) addresses + stride);
@@ -77,14 +77,14 @@ static void put_place(struct buffer *b, const struct snapshot *s, uint64_t numbe
                 put_number(b, "SCTP_NETNS", number);
         if (netns)
                 put_known(b, "SCTP_NETNS_NAME", netns->name);
-        for (uint32_t i = 0; i < MIN(range.count, ENTRY_OWNERS_MAX); i++) {
+        for (uint32_t i = 0; i < MIN(range.count, JOURNAL_ENTRY_OWNERS_MAX); i++) {
                 const struct process *p = snapshot_processes(s) + owners[i];
 
                 put_number(b, "SCTP_PID", p->pid);
                 put_known(b, "SCTP_COMM", p->command);
                 put_known(b, "SCTP_UNIT", p->unit);
         }
-        put_known(b, "SCTP_CONTAINER", message_container(s, netns, range));
+        put_known(b, "SCTP_CONTAINER", journal_message_container(s, netns, range));
 }
 
 /* The last that is known of it: what happened may be seen coming in it. */
@@ -211,7 +211,7 @@ static void put_association(struct buffer *b, const struct change *change) {
 
 /* Entries */
 
-const char *entry_message_id(enum change_type type) {
+const char *journal_entry_message_id(enum change_type type) {
         switch (type) {
         case CHANGE_ASSOCIATION_UP:
                 return MESSAGE_ID_ASSOCIATION_UP;
@@ -302,26 +302,26 @@ static void begin(struct buffer *b, const char *message_id, int priority) {
 }
 
 /* A copy that is not greater than it needs to be: thousands may have to wait. */
-static int finish(const struct buffer *b, uint64_t changes, struct entry **ret) {
-        struct entry *e = b->failed ? NULL : malloc(sizeof(*e) + b->length);
+static int finish(const struct buffer *b, uint64_t changes, struct journal_entry **ret) {
+        struct journal_entry *e = b->failed ? NULL : malloc(sizeof(*e) + b->length);
 
         if (!e)
                 return -ENOMEM;
 
-        *e = (struct entry) { .changes = changes, .size = b->length };
+        *e = (struct journal_entry) { .changes = changes, .size = b->length };
         memcpy(e->data, b->data, b->length);
         *ret = e;
         return 0;
 }
 
-int entry_of_change(const struct change *change, struct entry **ret) {
+int journal_entry_of_change(const struct change *change, struct journal_entry **ret) {
         _cleanup_(buffer_done) struct buffer b = {};
         const struct snapshot *s = change->snapshot;
         char text[TEXT_TIME_MAX];
 
-        begin(&b, entry_message_id(change->type), change_priority(change));
+        begin(&b, journal_entry_message_id(change->type), change_priority(change));
         buffer_puts(&b, "MESSAGE=");
-        message_of_change(&b, change);
+        journal_message_of_change(&b, change);
         buffer_put(&b, "\n", 1);
         if (change->association) {
                 put_association(&b, change);
@@ -336,7 +336,7 @@ int entry_of_change(const struct change *change, struct entry **ret) {
         } else {
                 put_number(&b, "SCTP_ESTABLISHED", change->established);
                 put_number(&b, "SCTP_FAILED", change->failed);
-                put_place(&b, s, change->netns, message_names_netns(change->netns), (struct range) {});
+                put_place(&b, s, change->netns, journal_message_names_netns(change->netns), (struct range) {});
         }
         put_text(&b, "SCTP_CERTAINTY", certainty_name(change->certainty));
         /* The entry's own time is when journald took it. */
@@ -345,13 +345,13 @@ int entry_of_change(const struct change *change, struct entry **ret) {
         return finish(&b, 1, ret);
 }
 
-int entry_of_flapping(const struct flapping *f, const struct snapshot *s, struct entry **ret) {
+int journal_entry_of_flapping(const struct flapping *f, const struct snapshot *s, struct journal_entry **ret) {
         _cleanup_(buffer_done) struct buffer b = {};
         char text[TEXT_TIME_MAX];
 
         begin(&b, MESSAGE_ID_FLAPPING, LOG_WARNING);
         buffer_puts(&b, "MESSAGE=");
-        message_of_flapping(&b, f, s);
+        journal_message_of_flapping(&b, f, s);
         buffer_put(&b, "\n", 1);
         put_number(&b, "SCTP_FLAPS", f->flaps + f->path_flaps);
         put_number(&b, "SCTP_SUPPRESSED", f->held);
@@ -365,13 +365,13 @@ int entry_of_flapping(const struct flapping *f, const struct snapshot *s, struct
         if (f->peer.family != 0)
                 put_address(&b, "SCTP_PEER_ADDRS", &f->peer);
         put_number(&b, "SCTP_DURATION_MS", f->span_usec / USEC_PER_MSEC);
-        put_place(&b, s, f->netns, message_names_netns(f->netns), (struct range) {});
+        put_place(&b, s, f->netns, journal_message_names_netns(f->netns), (struct range) {});
         put_text(&b, "SCTP_SEEN_AT", text_time(snapshot_head(s)->started_realtime, text));
 
         return finish(&b, MAX(f->held, UINT64_C(1)), ret);
 }
 
-int entry_of_availability(bool available, const char *reason, const char *advice, struct entry **ret) {
+int journal_entry_of_availability(bool available, const char *reason, const char *advice, struct journal_entry **ret) {
         _cleanup_(buffer_done) struct buffer b = {};
         _cleanup_free_ char *message = NULL;
 
@@ -387,12 +387,12 @@ int entry_of_availability(bool available, const char *reason, const char *advice
         return finish(&b, 1, ret);
 }
 
-int entry_of_lost(uint64_t lost, struct entry **ret) {
+int journal_entry_of_lost(uint64_t lost, struct journal_entry **ret) {
         _cleanup_(buffer_done) struct buffer b = {};
 
         begin(&b, MESSAGE_ID_CHANGES_LOST, LOG_WARNING);
         buffer_puts(&b, "MESSAGE=");
-        message_of_lost(&b, lost);
+        journal_message_of_lost(&b, lost);
         buffer_put(&b, "\n", 1);
         put_number(&b, "SCTP_LOST", lost);
         return finish(&b, lost, ret);

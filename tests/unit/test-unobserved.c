@@ -2,11 +2,11 @@
 #include "test.h"
 
 #include "builder.h"
-#include "carry.h"
 #include "changes.h"
+#include "scan-carry.h"
 
 /* How many looks in a row a new row is missed for, at most. */
-#define MISSES_MAX (TALLY_LOOKS - 1)
+#define MISSES_MAX (UNOBSERVED_LOOKS - 1)
 
 /* A kernel that is looked at: what it has, and what it counts. */
 struct kernel {
@@ -234,7 +234,7 @@ static int tell(const struct change *c, void *userdata) {
 }
 
 /* `look`: the one before these came. */
-static void tell_events(struct kernel *k, const struct snapshot *look, struct told *told, struct tally *tally,
+static void tell_events(struct kernel *k, const struct snapshot *look, struct news_told *told, struct unobserved *tally,
                         struct sum *sum) {
         struct snapshot *s = NULL;
         struct builder b;
@@ -299,7 +299,7 @@ static struct snapshot *look_besides(struct kernel *k, unsigned at, unsigned eve
 }
 
 /* Looks `n` times; *before is the last one. */
-static void look_on(struct kernel *k, struct tally *tally, struct snapshot **before, struct sum *told,
+static void look_on(struct kernel *k, struct unobserved *tally, struct snapshot **before, struct sum *told,
                     unsigned n, unsigned events, unsigned missed) {
         for (unsigned i = 0; i < n; i++) {
                 struct snapshot *s = look(k, (unsigned) ++told->looks, events, missed);
@@ -319,11 +319,11 @@ static void test_news(void **state) {
                 struct kernel k = { .netns = 5, .seed = seed, .waits = seed % 2, .tells = true };
                 struct snapshot *before = look_besides(&k, 1, 0), *s;
                 struct sum sum = {};
-                struct tally *tally;
-                struct told *told;
+                struct unobserved *tally;
+                struct news_told *told;
 
-                assert_int_equal(tally_new(&tally), 0);
-                assert_int_equal(told_new(&told), 0);
+                assert_int_equal(unobserved_new(&tally), 0);
+                assert_int_equal(news_told_new(&told), 0);
                 for (unsigned at = 2; at < 60; at++) {
                         /* Some are lost for a while; then, in the end, it is calm. */
                         k.loses = seed % 3 > 0 && at % 20 < 8 ? 4 : 0;
@@ -345,8 +345,8 @@ static void test_news(void **state) {
                 told_in_all += sum.up + sum.established;
                 unobserved += sum.established;
                 snapshot_unref(before);
-                told_free(told);
-                tally_free(tally);
+                news_told_free(told);
+                unobserved_free(tally);
         }
         /* What is lost while a look is made may be put down to that one. */
         assert_true(unobserved > 0 && told_in_all > begun * 98 / 100);
@@ -358,11 +358,11 @@ static void test_nothing_is_left_out(void **state) {
         for (unsigned seed = 0; seed < 400; seed++) {
                 struct kernel k = { .seed = seed * 7919, .waits = seed % 2 };
                 struct sum told = {};
-                struct tally *tally;
+                struct unobserved *tally;
                 struct snapshot *before;
                 uint64_t already;
 
-                assert_int_equal(tally_new(&tally), 0);
+                assert_int_equal(unobserved_new(&tally), 0);
                 /* What is there at first is no news. */
                 live(&k, 40);
                 before = look(&k, 0, 0, 0);
@@ -375,13 +375,13 @@ static void test_nothing_is_left_out(void **state) {
                         assert_true(told.failed <= k.failed);
                 }
                 k.hidden = false;
-                look_on(&k, tally, &before, &told, MISSES_MAX + TALLY_LOOKS, 0, 0);
+                look_on(&k, tally, &before, &told, MISSES_MAX + UNOBSERVED_LOOKS, 0, 0);
                 assert_int_equal(told.established, k.unseen);
                 assert_int_equal(told.up + told.established, k.begun - already);
                 /* Of those that were seen to wait it is not known how they ended. */
                 assert_true(k.waits ? told.failed <= k.failed : told.failed == k.failed);
                 snapshot_unref(before);
-                tally_free(tally);
+                unobserved_free(tally);
         }
 }
 
@@ -389,16 +389,16 @@ static void test_nothing_is_left_out(void **state) {
 static void test_when_it_is_told(void **state) {
         struct kernel k = {};
         struct sum told = {};
-        struct tally *tally;
+        struct unobserved *tally;
         struct snapshot *before;
 
         (void) state;
-        assert_int_equal(tally_new(&tally), 0);
+        assert_int_equal(unobserved_new(&tally), 0);
         before = look(&k, 0, 0, 0);
         come_and_go(&k, ASSOCIATION_ESTABLISHED);
         come_and_go(&k, ASSOCIATION_ESTABLISHED);
         come_and_go(&k, ASSOCIATION_COOKIE_WAIT);
-        look_on(&k, tally, &before, &told, TALLY_LOOKS, 0, 0);
+        look_on(&k, tally, &before, &told, UNOBSERVED_LOOKS, 0, 0);
         assert_int_equal(told.established + told.failed, 0);
         /* Looks that read no tables, or no counters, are none. */
         k.idle = true;
@@ -415,14 +415,14 @@ static void test_when_it_is_told(void **state) {
         assert_int_equal(told.established, 2);
         assert_int_equal(told.failed, 1);
         snapshot_unref(before);
-        tally_free(tally);
+        unobserved_free(tally);
 }
 
 /* A daemon that begins anew goes on from the last one's snapshot. */
 static void test_a_restored_measure(void **state) {
         struct kernel k = { .seed = 3 };
         struct sum told = {};
-        struct tally *tally;
+        struct unobserved *tally;
         struct snapshot *before;
         uint64_t already;
 
@@ -433,24 +433,24 @@ static void test_a_restored_measure(void **state) {
         k.unseen = k.failed = 0;
         live(&k, 200);
         assert_true(k.unseen > 0 && k.failed > 0);
-        assert_int_equal(tally_new(&tally), 0);
-        look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+        assert_int_equal(unobserved_new(&tally), 0);
+        look_on(&k, tally, &before, &told, 1 + UNOBSERVED_LOOKS, 0, 0);
         assert_int_equal(told.established, k.unseen);
         assert_int_equal(told.failed, k.failed);
         assert_int_equal(told.up + told.established, k.begun - already);
         snapshot_unref(before);
-        tally_free(tally);
+        unobserved_free(tally);
 }
 
 /* One that begins in the midst of it says nothing of what had begun before, though its first look missed it. */
 static void test_a_first_look_that_misses(void **state) {
         struct kernel k = {};
         struct sum told = {};
-        struct tally *tally;
+        struct unobserved *tally;
         struct snapshot *before;
 
         (void) state;
-        assert_int_equal(tally_new(&tally), 0);
+        assert_int_equal(unobserved_new(&tally), 0);
         for (unsigned i = 0; i < 5; i++)
                 begin(&k, ASSOCIATION_ESTABLISHED);
         before = look(&k, 0, 0, 1);
@@ -463,24 +463,24 @@ static void test_a_first_look_that_misses(void **state) {
         look_on(&k, tally, &before, &told, 10, 0, 0);
         assert_int_equal(told.established, 1);
         snapshot_unref(before);
-        tally_free(tally);
+        unobserved_free(tally);
 }
 
 /* Two ends that begin at once are established without being counted: that takes nothing off others. */
 static void test_uncounted(void **state) {
         struct kernel k = {};
         struct sum told = {};
-        struct tally *tally;
+        struct unobserved *tally;
         struct snapshot *before;
 
         (void) state;
-        assert_int_equal(tally_new(&tally), 0);
+        assert_int_equal(unobserved_new(&tally), 0);
         before = look(&k, 0, 0, 0);
         begin(&k, ASSOCIATION_ESTABLISHED);
         k.begun--;
         look_on(&k, tally, &before, &told, 2, 0, 0);
         come_and_go(&k, ASSOCIATION_ESTABLISHED);
-        look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+        look_on(&k, tally, &before, &told, 1 + UNOBSERVED_LOOKS, 0, 0);
         assert_int_equal(told.up, 1);
         assert_int_equal(told.established, 1);
         assert_int_equal(told.failed, 0);
@@ -490,7 +490,7 @@ static void test_uncounted(void **state) {
         look_on(&k, tally, &before, &told, 1, 0, 0);
         k.associations[0].state = ASSOCIATION_ESTABLISHED;
         come_and_go(&k, ASSOCIATION_ESTABLISHED);
-        look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+        look_on(&k, tally, &before, &told, 1 + UNOBSERVED_LOOKS, 0, 0);
         assert_int_equal(told.up, 2);
         assert_int_equal(told.established, 2);
 
@@ -499,11 +499,11 @@ static void test_uncounted(void **state) {
         look_on(&k, tally, &before, &told, 1, 0, 0);
         assert_int_equal(told.down, 1);
         come_and_go(&k, ASSOCIATION_COOKIE_WAIT);
-        look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+        look_on(&k, tally, &before, &told, 1 + UNOBSERVED_LOOKS, 0, 0);
         assert_int_equal(told.failed, 1);
         assert_int_equal(told.established, 2);
         snapshot_unref(before);
-        tally_free(tally);
+        unobserved_free(tally);
 }
 
 /* Where sock_diag cannot tell, a row that has ended is kept for some looks: what was counted then is its end. */
@@ -512,23 +512,23 @@ static void test_kept_rows(void **state) {
         for (int from = ASSOCIATION_COOKIE_WAIT; from <= ASSOCIATION_SHUTDOWN_SENT; from++) {
                 struct kernel k = {};
                 struct sum told = {};
-                struct tally *tally;
+                struct unobserved *tally;
                 struct snapshot *before;
 
-                assert_int_equal(tally_new(&tally), 0);
+                assert_int_equal(unobserved_new(&tally), 0);
                 begin(&k, from);
                 before = look(&k, 0, 0, 0);
                 k.aborts++;
                 k.associations[0].unseen = 1;
-                look_on(&k, tally, &before, &told, CARRY_LOOKS_MAX - 1, 0, 0);
+                look_on(&k, tally, &before, &told, SCAN_CARRY_LOOKS_MAX - 1, 0, 0);
                 assert_int_equal(told.down, 0);
                 k.n--;
-                look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+                look_on(&k, tally, &before, &told, 1 + UNOBSERVED_LOOKS, 0, 0);
                 assert_int_equal(told.down, 1);
                 assert_int_equal(told.failed, 0);
                 assert_int_equal(told.certain, 0);
                 snapshot_unref(before);
-                tally_free(tally);
+                unobserved_free(tally);
         }
 }
 
@@ -547,7 +547,7 @@ static struct snapshot *look_at_both(struct kernel *first, struct kernel *second
         return s;
 }
 
-static void look_on_both(struct kernel *first, struct kernel *second, struct tally *tally, struct snapshot **before,
+static void look_on_both(struct kernel *first, struct kernel *second, struct unobserved *tally, struct snapshot **before,
                          struct sum *told, unsigned n) {
         for (unsigned i = 0; i < n; i++) {
                 struct snapshot *s = look_at_both(first, second, SOURCE_READ);
@@ -563,10 +563,10 @@ static void test_namespaces(void **state) {
         for (unsigned i = 0; i < 4; i++) {
                 struct kernel k = { .netns = 5, .generation = 1 }, other = { .netns = 6, .generation = 1 };
                 struct sum told = {};
-                struct tally *tally;
+                struct unobserved *tally;
                 struct snapshot *before;
 
-                assert_int_equal(tally_new(&tally), 0);
+                assert_int_equal(unobserved_new(&tally), 0);
                 for (unsigned j = 0; j < 7; j++)
                         come_and_go(&other, ASSOCIATION_ESTABLISHED);
                 begin(&other, ASSOCIATION_ESTABLISHED);
@@ -617,7 +617,7 @@ static void test_namespaces(void **state) {
                 }
                 assert_int_equal(told.failed, 0);
                 snapshot_unref(before);
-                tally_free(tally);
+                unobserved_free(tally);
         }
 }
 
@@ -626,11 +626,11 @@ static void test_failures(void **state) {
         for (unsigned seed = 0; seed < 100; seed++) {
                 struct kernel k = { .seed = seed };
                 struct sum told = {};
-                struct tally *tally;
+                struct unobserved *tally;
                 struct snapshot *before;
                 uint64_t refused = 0, seen = 0;
 
-                assert_int_equal(tally_new(&tally), 0);
+                assert_int_equal(unobserved_new(&tally), 0);
                 before = look(&k, 0, 0, 0);
                 for (unsigned i = 0; i < 40; i++) {
                         unsigned n = some(&k, 5);
@@ -646,13 +646,13 @@ static void test_failures(void **state) {
                         look_on(&k, tally, &before, &told, 1, 0, 0);
                         assert_true(told.failed <= refused);
                 }
-                look_on(&k, tally, &before, &told, 1 + TALLY_LOOKS, 0, 0);
+                look_on(&k, tally, &before, &told, 1 + UNOBSERVED_LOOKS, 0, 0);
                 assert_int_equal(told.failed, refused);
                 assert_int_equal(told.established, 0);
                 assert_int_equal(told.down, seen);
                 assert_int_equal(told.causes[CAUSE_INIT_TIMEOUT] + told.causes[CAUSE_ABORTED], seen);
                 snapshot_unref(before);
-                tally_free(tally);
+                unobserved_free(tally);
         }
 }
 
@@ -660,11 +660,11 @@ static void test_failures(void **state) {
 static void test_causes(void **state) {
         struct kernel k = {};
         struct sum told = {};
-        struct tally *tally;
+        struct unobserved *tally;
         struct snapshot *before;
 
         (void) state;
-        assert_int_equal(tally_new(&tally), 0);
+        assert_int_equal(unobserved_new(&tally), 0);
         before = look(&k, 0, 0, 0);
         for (unsigned i = 0; i < 6; i++)
                 begin(&k, ASSOCIATION_ESTABLISHED);
@@ -723,7 +723,7 @@ static void test_causes(void **state) {
         look_on(&k, tally, &before, &told, 10, 0, 0);
         assert_int_equal(told.established + told.failed, 0);
         snapshot_unref(before);
-        tally_free(tally);
+        unobserved_free(tally);
 }
 
 /* One association as last seen, and what the counters say of its end. */
@@ -766,7 +766,7 @@ static void test_rows(void **state) {
                         .cause = CAUSE_GRACEFUL, .certainty = CERTAINTY_HIGH,
                 },
                 {
-                        .state = ASSOCIATION_ESTABLISHED, .aborts = 1, .unseen = CARRY_LOOKS_MAX - 1,
+                        .state = ASSOCIATION_ESTABLISHED, .aborts = 1, .unseen = SCAN_CARRY_LOOKS_MAX - 1,
                         .cause = CAUSE_ABORTED,
                 },
                 { .state = ASSOCIATION_ESTABLISHED, .shutdowns = 1, .not_readable = true, .cause = CAUSE_UNKNOWN },
@@ -789,11 +789,11 @@ static void test_rows(void **state) {
                 struct snapshot *before, *after;
                 struct change c = {};
                 struct association *a;
-                struct tally *tally;
+                struct unobserved *tally;
                 struct builder b;
                 struct path *path;
 
-                assert_int_equal(tally_new(&tally), 0);
+                assert_int_equal(unobserved_new(&tally), 0);
                 begin_look(&b, 100);
                 look_into(&b, &k, 0, 0);
                 assert_int_equal(builder_add_path(&b, &path), 0);
@@ -826,7 +826,7 @@ static void test_rows(void **state) {
                 assert_string_equal(certainty_name(c.cause_certainty), certainty_name(d->certainty));
                 snapshot_unref(before);
                 snapshot_unref(after);
-                tally_free(tally);
+                unobserved_free(tally);
         }
 }
 

@@ -17,7 +17,7 @@ struct turns {
         uint64_t options;               /* the inode behind which the socket options go on */
 };
 
-struct detail {
+struct scan_detail {
         const struct scan_options *options;
         struct builder *builder;
         struct netns_list *namespaces;
@@ -29,4 +29,4 @@ struct detail {
 };
 
 /* Asks, and fills in owners, details, impairments and the sources' reports. -ENOMEM; -E2BIG. */
-int detail_ask(struct detail *d);
+int scan_detail_ask(struct scan_detail *d);

@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "builder.h"
-#include "../../daemon/entry.h"
+#include "../../daemon/journal-entry.h"
 #include "impaired.h"
 #include "message-id.h"
 
@@ -106,10 +106,10 @@ static struct change change_of(const struct snapshot *s, enum change_type type) 
 
 /* The entry as text; the caller's to free. */
 static char *text_of(const struct change *c) {
-        _cleanup_(entry_free_p) struct entry *e = NULL;
+        _cleanup_(journal_entry_free_p) struct journal_entry *e = NULL;
         char *text;
 
-        assert_int_equal(entry_of_change(c, &e), 0);
+        assert_int_equal(journal_entry_of_change(c, &e), 0);
         assert_int_equal(e->changes, 1);
         text = strndup(e->data, e->size);
         assert_non_null(text);
@@ -499,7 +499,7 @@ static void test_place(void **state) {
         for (size_t i = 0; i < ELEMENTS(places); i++) {
                 _cleanup_(snapshot_unref_p) struct snapshot *s = NULL;
                 _cleanup_(builder_done) struct builder b = {};
-                _cleanup_(entry_free_p) struct entry *entry = NULL;
+                _cleanup_(journal_entry_free_p) struct journal_entry *entry = NULL;
                 _cleanup_free_ char *text = NULL;
                 struct change c;
                 struct process *o;
@@ -520,7 +520,7 @@ static void test_place(void **state) {
                 }
                 assert_int_equal(builder_finish(&b, &s), 0);
                 c = change_of(s, CHANGE_ENDPOINT_ADDED);
-                assert_int_equal(entry_of_change(&c, &entry), 0);
+                assert_int_equal(journal_entry_of_change(&c, &entry), 0);
                 text = strndup(entry->data, entry->size);
                 snprintf(line, sizeof(line), "MESSAGE=SCTP endpoint listening: -:9%s", places[i].words);
                 assert_line(text, line);
@@ -539,16 +539,16 @@ static void test_limits(void **state) {
 
         (void) state;
         assert_int_equal(builder_add_endpoint(&b, &e), 0);
-        e->owners.count = ENTRY_OWNERS_MAX + 1;
-        e->local.count = ENTRY_ADDRESSES_MAX + 1;
-        for (unsigned i = 0; i < ENTRY_OWNERS_MAX + 1; i++) {
+        e->owners.count = JOURNAL_ENTRY_OWNERS_MAX + 1;
+        e->local.count = JOURNAL_ENTRY_ADDRESSES_MAX + 1;
+        for (unsigned i = 0; i < JOURNAL_ENTRY_OWNERS_MAX + 1; i++) {
                 assert_int_equal(builder_add_process(&b, &o), 0);
                 *o = (struct process) { .pid = 100 + i, .command = "m3ua" };
                 if (i == 1)
                         *o = (struct process) { .pid = 101, .unit = "m3ua.service", .container = "web" };
                 assert_int_equal(builder_add_owner(&b, i), 0);
         }
-        for (unsigned i = 0; i < ENTRY_ADDRESSES_MAX + 1; i++) {
+        for (unsigned i = 0; i < JOURNAL_ENTRY_ADDRESSES_MAX + 1; i++) {
                 assert_int_equal(builder_add_address(&b, &address), 0);
                 *address = (struct address) { .family = 2, .bytes = { 10, 0, (uint8_t) (i / 256), (uint8_t) i } };
         }
@@ -559,9 +559,9 @@ static void test_limits(void **state) {
                                      "SCTP_PID=102\nSCTP_COMM=m3ua\n"));
         assert_line(text, "SCTP_CONTAINER=web");
         /* More are not named, but counted. */
-        snprintf(line, sizeof(line), "SCTP_PID=%u", 100 + ENTRY_OWNERS_MAX - 1);
+        snprintf(line, sizeof(line), "SCTP_PID=%u", 100 + JOURNAL_ENTRY_OWNERS_MAX - 1);
         assert_line(text, line);
-        snprintf(line, sizeof(line), "SCTP_PID=%u", 100 + ENTRY_OWNERS_MAX);
+        snprintf(line, sizeof(line), "SCTP_PID=%u", 100 + JOURNAL_ENTRY_OWNERS_MAX);
         assert_none(text, line);
         assert_non_null(strstr(text, " 10.0.3.255\n"));
         assert_none(text, "10.0.4.0");
@@ -580,11 +580,11 @@ static void test_flapping(void **state) {
                 .netns = 5, .local_port = 2905, .peer_port = 2905, .flaps = 1, .path_flaps = 2, .held = 1, .state = -1,
                 .span_usec = USEC_PER_SEC, .calm = true,
         };
-        _cleanup_(entry_free_p) struct entry *e = NULL, *g = NULL;
+        _cleanup_(journal_entry_free_p) struct journal_entry *e = NULL, *g = NULL;
         _cleanup_free_ char *text = NULL, *more = NULL;
 
         (void) state;
-        assert_int_equal(entry_of_flapping(&f, s, &e), 0);
+        assert_int_equal(journal_entry_of_flapping(&f, s, &e), 0);
         assert_int_equal(e->changes, 36);
         text = strndup(e->data, e->size);
         assert_string_equal(text,
@@ -597,7 +597,7 @@ static void test_flapping(void **state) {
                             "SCTP_LOCAL_ADDRS=10.0.1.1\nSCTP_PEER_ADDRS=fd00::2\nSCTP_DURATION_MS=60000\n"
                             "SCTP_NETNS=5\nSCTP_NETNS_NAME=blue\nSCTP_SEEN_AT=1970-01-01T00:00:00.000Z\n");
 
-        assert_int_equal(entry_of_flapping(&paths, s, &g), 0);
+        assert_int_equal(journal_entry_of_flapping(&paths, s, &g), 0);
         more = strndup(g->data, g->size);
         assert_line(more, "MESSAGE=SCTP associations -:2905 <-> -:2905 went up and down 1 time and lost a path 2 times "
                           "in the last 1s; 1 entry was held back; entries are written again; "
@@ -631,7 +631,7 @@ static char *explanation(const char *catalog, const char *id) {
 }
 
 /* Where a field is missing, journalctl shows its bare name. */
-static void assert_explained(const char *catalog, const struct entry *e) {
+static void assert_explained(const char *catalog, const struct journal_entry *e) {
         _cleanup_free_ char *text = strndup(e->data, e->size), *words = NULL;
         char id[33] = "", field[80];
         const char *at = strstr(text, "\nMESSAGE_ID=");
@@ -658,7 +658,7 @@ static void test_catalog(void **state) {
         _cleanup_free_ char *catalog = source("systemd/sctpmond.catalog"), *header = source("lib/message-id.h");
         struct flapping flapping = { .flaps = 6, .state = -1 };
         unsigned n_ids = 0, n_entries = 0;
-        struct entry *e = NULL;
+        struct journal_entry *e = NULL;
 
         (void) state;
         for (char *c = strstr(header, "#define MESSAGE_ID_"); c; c = strstr(c + 1, "#define MESSAGE_ID_")) {
@@ -679,26 +679,26 @@ static void test_catalog(void **state) {
         for (enum change_type type = 0; type < _CHANGE_TYPE_MAX; type++) {
                 struct change c = change_of(s, type);
 
-                if (!entry_message_id(type)) {
+                if (!journal_entry_message_id(type)) {
                         assert_true(type == CHANGE_FIGURES || type == CHANGE_STEP);
                         continue;
                 }
-                assert_int_equal(entry_of_change(&c, &e), 0);
+                assert_int_equal(journal_entry_of_change(&c, &e), 0);
                 assert_explained(catalog, e);
-                e = entry_free(e);
+                e = journal_entry_free(e);
         }
-        assert_int_equal(entry_of_flapping(&flapping, s, &e), 0);
+        assert_int_equal(journal_entry_of_flapping(&flapping, s, &e), 0);
         assert_explained(catalog, e);
-        e = entry_free(e);
-        assert_int_equal(entry_of_lost(3, &e), 0);
+        e = journal_entry_free(e);
+        assert_int_equal(journal_entry_of_lost(3, &e), 0);
         assert_explained(catalog, e);
-        e = entry_free(e);
-        assert_int_equal(entry_of_availability(true, "", "", &e), 0);
+        e = journal_entry_free(e);
+        assert_int_equal(journal_entry_of_availability(true, "", "", &e), 0);
         assert_explained(catalog, e);
-        e = entry_free(e);
-        assert_int_equal(entry_of_availability(false, "why", "what", &e), 0);
+        e = journal_entry_free(e);
+        assert_int_equal(journal_entry_of_availability(false, "why", "what", &e), 0);
         assert_explained(catalog, e);
-        e = entry_free(e);
+        e = journal_entry_free(e);
 }
 
 int main(void) {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "netns.h"
-#include "tally.h"
+#include "unobserved.h"
 
 /* What news have told of one namespace since the last look. */
 struct heard {
@@ -16,7 +16,7 @@ struct heard {
 /* The ledger of one namespace, in the kernel's own numbers: what was counted, and how much of it is told of.
  *
  * `begun_told` is what there was before the first look, those told of as established and the unobserved. Tables are
- * read before the counters, so that all told of is counted. What was counted TALLY_LOOKS looks ago and still lives has
+ * read before the counters, so that all told of is counted. What was counted UNOBSERVED_LOOKS looks ago and still lives has
  * been shown since: by how much `begun` of then exceeds `begun_told` of now, so many have come and gone. They may be
  * more, where some of those told of have begun since; when it is calm they are just these.
  *
@@ -32,7 +32,7 @@ struct count {
         uint64_t begun_told, ended_told;
         struct {
                 uint64_t begun, ended;
-        } looks[TALLY_LOOKS];           /* the oldest first */
+        } looks[UNOBSERVED_LOOKS];           /* the oldest first */
         uint64_t new_aborts, new_shutdowns;     /* counted since the look before */
         uint64_t all_aborts, all_shutdowns;     /* these, and what is left of those before */
         uint64_t aborts_told, shutdowns_told, told;     /* that causes were put down to; all but those not counted */
@@ -41,24 +41,24 @@ struct count {
         bool measured;                  /* what there is at this look is the measure */
         uint64_t heard_ups, heard_downs;        /* told by news since the look before; some are counted after this one */
         uint64_t left_established, left_failed; /* unobserved as of the look before, if all had been told by then */
-        unsigned told_looks;            /* see struct tally */
+        unsigned told_looks;            /* see struct unobserved */
 };
 
-struct tally {
+struct unobserved {
         struct count *counts;           /* sorted by number */
         size_t n;
         struct heard *heard;            /* likewise */
         size_t n_heard, allocated_heard;
         unsigned told_looks;            /* looks in a row, since the one before which news have told all; if they go on,
-                                         * TALLY_LOOKS + 1 */
+                                         * UNOBSERVED_LOOKS + 1 */
 };
 
-int tally_new(struct tally **ret) {
+int unobserved_new(struct unobserved **ret) {
         *ret = calloc(1, sizeof(**ret));
         return *ret ? 0 : -ENOMEM;
 }
 
-struct tally *tally_free(struct tally *t) {
+struct unobserved *unobserved_free(struct unobserved *t) {
         if (!t)
                 return NULL;
 
@@ -137,7 +137,7 @@ static void set_measure(struct count *c) {
         c->measured = true;
         c->begun_told = c->begun;
         c->ended_told = c->aborts + c->shutdowns;
-        for (unsigned i = 0; i < TALLY_LOOKS; i++) {
+        for (unsigned i = 0; i < UNOBSERVED_LOOKS; i++) {
                 c->looks[i].begun = c->begun_told;
                 c->looks[i].ended = c->ended_told;
         }
@@ -148,7 +148,7 @@ static uint64_t left(uint64_t new, uint64_t all, uint64_t told, uint64_t all_lef
         return MIN(MIN(new, all - MIN(all, told)), all_left);
 }
 
-static int hear(struct tally *t, uint64_t netns, struct heard **ret) {
+static int hear(struct unobserved *t, uint64_t netns, struct heard **ret) {
         size_t low = 0, high = t->n_heard;
 
         while (low < high) {
@@ -178,7 +178,7 @@ static int hear(struct tally *t, uint64_t netns, struct heard **ret) {
         return 0;
 }
 
-int tally_tell_up(struct tally *t, uint64_t netns) {
+int unobserved_tell_up(struct unobserved *t, uint64_t netns) {
         struct heard *h;
         int r = hear(t, netns, &h);
 
@@ -187,7 +187,7 @@ int tally_tell_up(struct tally *t, uint64_t netns) {
         return r;
 }
 
-int tally_tell_down(struct tally *t, uint64_t netns, bool established, enum cause cause) {
+int unobserved_tell_down(struct unobserved *t, uint64_t netns, bool established, enum cause cause) {
         struct heard *h;
         int r;
 
@@ -206,7 +206,7 @@ int tally_tell_down(struct tally *t, uint64_t netns, bool established, enum caus
 }
 
 /* Both are sorted by number. News are ahead of the counters, not behind: they come before the look does. */
-static void take_heard(struct tally *t, struct count *counts, size_t n) {
+static void take_heard(struct unobserved *t, struct count *counts, size_t n) {
         for (size_t i = 0, j = 0; i < t->n_heard; i++) {
                 const struct heard *h = t->heard + i;
                 struct count *c;
@@ -264,7 +264,7 @@ static bool all_told(const struct snapshot *before, const struct snapshot *after
         return b->events_on && a->events_on && b->events_lost == a->events_lost;
 }
 
-int tally_begin(struct tally *t, const struct snapshot *before, const struct snapshot *after) {
+int unobserved_begin(struct unobserved *t, const struct snapshot *before, const struct snapshot *after) {
         const struct snapshot_head *head = snapshot_head(before);
         /* Whether a namespace that was not there is new, and has counted from 0. */
         bool all = !head->available || head->sources[SOURCE_NAMESPACES].result == SOURCE_READ;
@@ -275,7 +275,7 @@ int tally_begin(struct tally *t, const struct snapshot *before, const struct sna
                 t->counts = read_counts(before);
                 t->n = head->n_namespaces;
                 /* What was there before is no news. */
-                t->told_looks = TALLY_LOOKS;
+                t->told_looks = UNOBSERVED_LOOKS;
                 for (size_t i = 0; t->counts && i < t->n; i++)
                         set_measure(t->counts + i);
         }
@@ -299,7 +299,7 @@ int tally_begin(struct tally *t, const struct snapshot *before, const struct sna
                         set_measure(counts + i);
         }
         take_heard(t, counts, n);
-        t->told_looks = all_told(before, after) ? MIN(t->told_looks, TALLY_LOOKS) + 1 : 0;
+        t->told_looks = all_told(before, after) ? MIN(t->told_looks, UNOBSERVED_LOOKS) + 1 : 0;
         for (size_t i = 0; i < n; i++)
                 counts[i].told_looks = t->told_looks;
 
@@ -309,7 +309,7 @@ int tally_begin(struct tally *t, const struct snapshot *before, const struct sna
         return 0;
 }
 
-struct count *tally_count(struct tally *t, uint64_t netns) {
+struct count *unobserved_count(struct unobserved *t, uint64_t netns) {
         return find(t->counts, t->n, netns);
 }
 
@@ -362,7 +362,7 @@ static void settle(struct count *c) {
 
         c->begun_told = MAX(c->begun_told, c->begun);
         c->ended_told = MAX(c->ended_told, ended);
-        for (unsigned i = 0; i < TALLY_LOOKS; i++) {
+        for (unsigned i = 0; i < UNOBSERVED_LOOKS; i++) {
                 c->looks[i].begun = c->begun;
                 c->looks[i].ended = ended;
         }
@@ -384,7 +384,7 @@ static void find_rest(const struct count *c, uint64_t begun_then, uint64_t ended
 static void find_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed) {
         uint64_t ended = c->aborts + c->shutdowns;
 
-        if (c->told_looks == TALLY_LOOKS) {
+        if (c->told_looks == UNOBSERVED_LOOKS) {
                 /* Where all that was counted since has been told, what is left was before. The kernel counts a moment
                  * before it tells: what is left at two looks. */
                 find_rest(c, c->begun, ended, ret_established, ret_failed);
@@ -397,8 +397,8 @@ static void find_unobserved(struct count *c, uint64_t *ret_established, uint64_t
         find_rest(c, c->begun, ended, &c->left_established, &c->left_failed);
 
         memmove(c->looks, c->looks + 1, sizeof(c->looks) - sizeof(c->looks[0]));
-        c->looks[TALLY_LOOKS - 1].begun = c->begun;
-        c->looks[TALLY_LOOKS - 1].ended = ended;
+        c->looks[UNOBSERVED_LOOKS - 1].begun = c->begun;
+        c->looks[UNOBSERVED_LOOKS - 1].ended = ended;
 }
 
 void count_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed) {
@@ -413,7 +413,7 @@ void count_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_
         /* Some are not counted: two ends that both began (section 5.2), one that was counted before the first look. */
         c->begun_told = MIN(c->begun_told, c->begun + c->heard_ups);
         c->ended_told = MIN(c->ended_told, ended + c->heard_downs);
-        if (c->told_looks > TALLY_LOOKS)
+        if (c->told_looks > UNOBSERVED_LOOKS)
                 settle(c);
         else if (c->looked)
                 find_unobserved(c, ret_established, ret_failed);

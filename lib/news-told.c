@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "changes.h"
-#include "told.h"
+#include "news-told.h"
 
-struct told {
-        struct told_entry *entries;
+struct news_told {
+        struct news_told_entry *entries;
         size_t n, allocated;
         struct index index;
         size_t n_places, places_max;    /* entries of the index: one by id, one by tag; some are out of date */
         struct index ends;              /* made when needed */
 };
 
-int told_new(struct told **ret) {
+int news_told_new(struct news_told **ret) {
         *ret = calloc(1, sizeof(**ret));
         return *ret ? 0 : -ENOMEM;
 }
 
-struct told *told_free(struct told *t) {
+struct news_told *news_told_free(struct news_told *t) {
         if (t) {
                 for (size_t i = 0; i < t->n; i++)
                         snapshot_unref(t->entries[i].news);
@@ -49,7 +49,7 @@ static bool same_tag(const struct association *a, const struct association *b) {
                a->local_port == b->local_port && a->peer_port == b->peer_port && (a->id == 0 || b->id == 0);
 }
 
-static struct told_entry *find(const struct told *t, const struct association *a) {
+static struct news_told_entry *find(const struct news_told *t, const struct association *a) {
         size_t cursor = 0;
         uint32_t i;
 
@@ -68,11 +68,11 @@ static struct told_entry *find(const struct told *t, const struct association *a
         return NULL;
 }
 
-const struct told_entry *told_find(const struct told *t, const struct association *a) {
+const struct news_told_entry *news_told_find(const struct news_told *t, const struct association *a) {
         return find(t, a);
 }
 
-static int make_ends(struct told *t) {
+static int make_ends(struct news_told *t) {
         size_t n = 0;
         int r;
 
@@ -82,7 +82,7 @@ static int make_ends(struct told *t) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < t->n; i++) {
-                const struct told_entry *e = t->entries + i;
+                const struct news_told_entry *e = t->entries + i;
 
                 index_add_pairs(&t->ends, e->association, snapshot_addresses(e->news, e->association->local),
                                 snapshot_paths(e->news, e->association->paths), (uint32_t) i);
@@ -90,18 +90,18 @@ static int make_ends(struct told *t) {
         return 0;
 }
 
-static bool same_ends(const struct told_entry *e, const struct snapshot *s, const struct association *a, bool last) {
+static bool same_ends(const struct news_told_entry *e, const struct snapshot *s, const struct association *a, bool last) {
         const struct association *b = e->association;
 
         return (a->id == 0 || b->id == 0) && snapshot_same_association(s, a, e->news, b) &&
                (last || !association_state_begins_anew(a->state, b->state));
 }
 
-int told_find_ends(struct told *t, const struct snapshot *s, const struct association *a, bool last,
-                   const struct told_entry **ret) {
+int news_told_find_ends(struct news_told *t, const struct snapshot *s, const struct association *a, bool last,
+                        const struct news_told_entry **ret) {
         const struct address *local = snapshot_addresses(s, a->local);
         const struct path *paths = snapshot_paths(s, a->paths);
-        const struct told_entry *found = NULL;
+        const struct news_told_entry *found = NULL;
         size_t pair = 0, cursor = 0;
         uint32_t i;
         int r;
@@ -123,7 +123,7 @@ int told_find_ends(struct told *t, const struct snapshot *s, const struct associ
         return 0;
 }
 
-static void place(struct told *t, size_t i) {
+static void place(struct news_told *t, size_t i) {
         const struct association *a = t->entries[i].association;
 
         if (a->id != 0) {
@@ -137,7 +137,7 @@ static void place(struct told *t, size_t i) {
 }
 
 /* All entries' anew. */
-static int make_index(struct told *t) {
+static int make_index(struct news_told *t) {
         struct index fresh = {};
         int r;
 
@@ -153,7 +153,7 @@ static int make_index(struct told *t) {
         return 0;
 }
 
-int told_rows_init(struct told_rows *rows, const struct snapshot *look) {
+int news_told_rows_init(struct news_told_rows *rows, const struct snapshot *look) {
         const struct association *a = snapshot_associations(look);
         uint32_t n = snapshot_head(look)->n_associations;
         int r;
@@ -171,11 +171,11 @@ int told_rows_init(struct told_rows *rows, const struct snapshot *look) {
         return 0;
 }
 
-void told_rows_done(struct told_rows *rows) {
+void news_told_rows_done(struct news_told_rows *rows) {
         index_done(&rows->index);
 }
 
-const struct association *told_rows_find(const struct told_rows *rows, const struct association *a) {
+const struct association *news_told_rows_find(const struct news_told_rows *rows, const struct association *a) {
         const struct association *all = snapshot_associations(rows->look);
         size_t cursor = 0;
         uint32_t i;
@@ -196,14 +196,14 @@ static bool ends(const struct happening *h) {
         return h->type == CHANGE_ASSOCIATION_DOWN;
 }
 
-bool told_has_room(const struct told *t, const struct association *a) {
-        return t->n < TOLD_MAX || find(t, a);
+bool news_told_has_room(const struct news_told *t, const struct association *a) {
+        return t->n < NEWS_TOLD_MAX || find(t, a);
 }
 
-int told_add(struct told *t, struct snapshot *news, uint32_t i) {
+int news_told_add(struct news_told *t, struct snapshot *news, uint32_t i) {
         const struct association *a = snapshot_associations(news) + i;
         const struct happening *h = snapshot_happenings(news) + i;
-        struct told_entry *e;
+        struct news_told_entry *e;
         bool known;
         int r;
 
@@ -217,7 +217,7 @@ int told_add(struct told *t, struct snapshot *news, uint32_t i) {
         if (!e) {
                 if (t->n >= t->allocated) {
                         size_t more = MAX(t->allocated * 2, (size_t) 64);
-                        struct told_entry *bigger = reallocarray(t->entries, more, sizeof(*bigger));
+                        struct news_told_entry *bigger = reallocarray(t->entries, more, sizeof(*bigger));
 
                         if (!bigger)
                                 return -ENOMEM;
@@ -225,12 +225,12 @@ int told_add(struct told *t, struct snapshot *news, uint32_t i) {
                         t->allocated = more;
                 }
                 e = t->entries + t->n++;
-                *e = (struct told_entry) {};
+                *e = (struct news_told_entry) {};
         }
 
         known = e->news && same_id(e->association, a) && e->association->detail.local_tag == a->detail.local_tag;
         snapshot_unref(e->news);
-        *e = (struct told_entry) {
+        *e = (struct news_told_entry) {
                 .news = snapshot_ref(news),
                 .association = a,
                 .at = h->at_monotonic,
@@ -242,20 +242,20 @@ int told_add(struct told *t, struct snapshot *news, uint32_t i) {
         return 0;
 }
 
-size_t told_count(const struct told *t) {
+size_t news_told_count(const struct news_told *t) {
         return t->n;
 }
 
-const struct told_entry *told_at(const struct told *t, size_t i) {
+const struct news_told_entry *news_told_at(const struct news_told *t, size_t i) {
         return t->entries + i;
 }
 
-void told_keep(struct told *t, size_t i, bool missed) {
+void news_told_keep(struct news_told *t, size_t i, bool missed) {
         t->entries[i].kept = true;
         t->entries[i].misses += missed;
 }
 
-int told_forget(struct told *t, uint64_t since) {
+int news_told_forget(struct news_told *t, uint64_t since) {
         size_t kept = 0;
 
         index_done(&t->ends);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "carry.h"
 #include "clock.h"
-#include "detail.h"
 #include "impaired.h"
 #include "option.h"
+#include "scan-carry.h"
+#include "scan-detail.h"
 
 /* How the time is shared out: each source may work until so many percent of it are over. What one leaves is the next
  * one's; what one takes in excess is not, or the last ones might never have their turn. */
@@ -14,7 +14,7 @@
 #define OPTIONS_PERCENT         95u
 #define CONNTRACK_PERCENT       100u
 
-static bool is_off(const struct detail *d, enum source source) {
+static bool is_off(const struct scan_detail *d, enum source source) {
         return (d->options->off >> source) & 1;
 }
 
@@ -27,14 +27,14 @@ static bool is_over(uint64_t end) {
         return clock_usec(CLOCK_MONOTONIC) >= end;
 }
 
-static bool is_wished(const struct detail *d, const struct association *a) {
+static bool is_wished(const struct scan_detail *d, const struct association *a) {
         const struct scan_wish *wish = &d->options->wish;
 
         return wish->id != 0 && a->id == wish->id && a->netns == wish->netns;
 }
 
 /* A source that was not used this time: what its last run said stays said. */
-static void keep_report(struct detail *d, enum source source) {
+static void keep_report(struct scan_detail *d, enum source source) {
         struct source_report *report = d->builder->head.sources + source;
         const struct snapshot *previous = d->options->previous;
 
@@ -42,7 +42,7 @@ static void keep_report(struct detail *d, enum source source) {
                 *report = snapshot_head(previous)->sources[source];
 }
 
-static void begin_report(struct detail *d, enum source source) {
+static void begin_report(struct scan_detail *d, enum source source) {
         struct source_report *report = d->builder->head.sources + source;
         const struct snapshot *previous = d->options->previous;
 
@@ -58,7 +58,7 @@ static void fail_report(struct source_report *report, int error, const char *tex
 }
 
 /* Where there was nothing to do the last run is the one before. */
-static void end_report(struct detail *d, enum source source, uint64_t start) {
+static void end_report(struct scan_detail *d, enum source source, uint64_t start) {
         struct source_report *report = d->builder->head.sources + source;
         const struct snapshot *previous = d->options->previous;
         uint64_t hold = report->hold_max_usec;
@@ -73,7 +73,7 @@ static void end_report(struct detail *d, enum source source, uint64_t start) {
 
 /* sock_diag */
 
-static void ask_diag(struct detail *d, struct association *a) {
+static void ask_diag(struct scan_detail *d, struct association *a) {
         struct lookup *l = d->lookup;
         struct diag_association found;
 
@@ -81,11 +81,11 @@ static void ask_diag(struct detail *d, struct association *a) {
                 lookup_move(l, netns_list_find(d->namespaces, a->netns));
         a->detail.diag_asked = 1;
         if (l->place && !l->failed && lookup_built(l, d->builder, a, &found) >= 0)
-                carry_answer(d->builder, a, &found);
+                scan_carry_answer(d->builder, a, &found);
 }
 
 /* The first association behind the one whose turn was the last; 0 when the end is reached. */
-static size_t first_turn(const struct detail *d) {
+static size_t first_turn(const struct scan_detail *d) {
         const struct association *a = d->builder->associations;
 
         for (size_t i = 0; i < d->builder->n_associations; i++)
@@ -95,7 +95,7 @@ static size_t first_turn(const struct detail *d) {
         return 0;
 }
 
-static void ask_diag_in_turn(struct detail *d, uint64_t end) {
+static void ask_diag_in_turn(struct scan_detail *d, uint64_t end) {
         struct builder *b = d->builder;
         size_t first = first_turn(d);
 
@@ -110,7 +110,7 @@ static void ask_diag_in_turn(struct detail *d, uint64_t end) {
         }
 }
 
-static void ask_diag_all(struct detail *d, uint64_t end) {
+static void ask_diag_all(struct scan_detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_SOCK_DIAG;
         struct builder *b = d->builder;
         bool over = false;
@@ -161,7 +161,7 @@ static bool has_socket(const struct association *a) {
 }
 
 /* Associations whose sockets somebody has, those of one socket together. */
-static int list_rows(const struct detail *d, struct socket_row **ret, size_t *ret_n) {
+static int list_rows(const struct scan_detail *d, struct socket_row **ret, size_t *ret_n) {
         const struct builder *b = d->builder;
         struct socket_row *rows = calloc(MAX(b->n_associations, (size_t) 1), sizeof(*rows));
         size_t n = 0;
@@ -186,7 +186,7 @@ static void note_hold(struct source_report *report, uint64_t usec) {
 }
 
 /* Asks for some associations of one socket: any of its owners will do. */
-static int ask_options(struct detail *d, uint64_t inode, const uint32_t *associations, size_t n) {
+static int ask_options(struct scan_detail *d, uint64_t inode, const uint32_t *associations, size_t n) {
         struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;
         const struct owner *owners;
         size_t n_owners = owner_table_get(d->owners, inode, &owners);
@@ -208,7 +208,7 @@ static int ask_options(struct detail *d, uint64_t inode, const uint32_t *associa
 }
 
 /* Whether the source is of no use in this scan, which its report says then. */
-static bool options_forbidden(struct detail *d, int error) {
+static bool options_forbidden(struct scan_detail *d, int error) {
         struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;
 
         if (error == -EPERM)
@@ -223,7 +223,7 @@ static bool options_forbidden(struct detail *d, int error) {
 
 /* Goes through the sockets from `first` on, round and round once; `fresh` asks for those only that have never
  * been asked for. What the time did not suffice for is counted. */
-static void ask_options_from(struct detail *d, const struct socket_row *rows, size_t n, size_t first, bool fresh,
+static void ask_options_from(struct scan_detail *d, const struct socket_row *rows, size_t n, size_t first, bool fresh,
                              uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;
         uint32_t batch[OPTION_BATCH_MAX];
@@ -253,7 +253,7 @@ static void ask_options_from(struct detail *d, const struct socket_row *rows, si
         }
 }
 
-static size_t first_socket(const struct detail *d, const struct socket_row *rows, size_t n) {
+static size_t first_socket(const struct scan_detail *d, const struct socket_row *rows, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (rows[i].inode > d->turns->options)
                         return i;
@@ -261,13 +261,13 @@ static size_t first_socket(const struct detail *d, const struct socket_row *rows
         return 0;
 }
 
-static void ask_options_wished(struct detail *d, const struct socket_row *rows, size_t n) {
+static void ask_options_wished(struct scan_detail *d, const struct socket_row *rows, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (is_wished(d, d->builder->associations + rows[i].association))
                         (void) options_forbidden(d, ask_options(d, rows[i].inode, &rows[i].association, 1));
 }
 
-static void ask_statistics(struct detail *d) {
+static void ask_statistics(struct scan_detail *d) {
         struct statistics *statistics = &d->builder->head.statistics;
         const struct builder *b = d->builder;
 
@@ -302,19 +302,22 @@ static void ask_statistics(struct detail *d) {
 }
 
 /* Whether there are sockets that nobody can be asked about, because descriptors may not be read. */
-static bool someone_unknown(const struct detail *d) {
+static bool someone_unknown(const struct scan_detail *d) {
         const struct builder *b = d->builder;
         const struct owner *owners;
 
-        for (size_t i = 0; owner_table_denied(d->owners) > 0 && i < b->n_associations; i++)
-                if (has_socket(b->associations + i) && owner_table_get(d->owners, b->associations[i].inode, &owners) == 0)
+        for (size_t i = 0; owner_table_denied(d->owners) > 0 && i < b->n_associations; i++) {
+                const struct association *a = b->associations + i;
+
+                if (has_socket(a) && owner_table_get(d->owners, a->inode, &owners) == 0)
                         return true;
+        }
 
         return false;
 }
 
 /* Of all rows: those first that nobody has asked for, then some others again. */
-static int ask_options_of_rows(struct detail *d, uint64_t end) {
+static int ask_options_of_rows(struct scan_detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;
         _cleanup_free_ struct socket_row *rows = NULL;
         size_t n;
@@ -332,7 +335,7 @@ static int ask_options_of_rows(struct detail *d, uint64_t end) {
         return 0;
 }
 
-static int ask_options_all(struct detail *d, uint64_t end) {
+static int ask_options_all(struct scan_detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OPTIONS;
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
         int r;
@@ -377,7 +380,7 @@ static int list_inodes(const struct builder *b, uint64_t **ret, size_t *ret_n) {
         return 0;
 }
 
-static int look_for_owners(struct detail *d, uint64_t end) {
+static int look_for_owners(struct scan_detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_OWNERS;
         _cleanup_free_ uint64_t *inodes = NULL;
         const struct scan_options *options = d->options;
@@ -403,7 +406,7 @@ static int look_for_owners(struct detail *d, uint64_t end) {
 }
 
 /* A socket that no table shows has been found with a process: it is in that one's namespace. */
-static const struct netns_place *place_of_process(struct detail *d, pid_t pid) {
+static const struct netns_place *place_of_process(struct scan_detail *d, pid_t pid) {
         uint64_t netns;
         char text[32];
         bool all;
@@ -412,7 +415,7 @@ static const struct netns_place *place_of_process(struct detail *d, pid_t pid) {
         return netns_resolve(text, &all, &netns) < 0 ? NULL : netns_list_find(d->namespaces, netns);
 }
 
-static int add_stray(struct detail *d, const struct owner *stray) {
+static int add_stray(struct scan_detail *d, const struct owner *stray) {
         struct option_socket socket = { stray->pid, stray->fd, stray->inode };
         const struct netns_place *place = place_of_process(d, stray->pid);
         const struct owner_process *process = owner_table_process(d->owners, stray->pid);
@@ -452,7 +455,7 @@ static bool is_shown(const struct builder *b, uint64_t inode) {
 }
 
 /* Sockets that are bound, and neither listen nor have an association. */
-static int add_strays(struct detail *d, uint64_t end) {
+static int add_strays(struct scan_detail *d, uint64_t end) {
         const struct owner *strays;
         size_t n;
         int r = 0;
@@ -524,7 +527,7 @@ static int pids_add(struct pids *p, uint64_t inode, const struct owner_table *ow
 }
 
 /* The processes, and for each its index. */
-static int add_processes(struct detail *d, struct pids *p) {
+static int add_processes(struct scan_detail *d, struct pids *p) {
         size_t kept = 0;
 
         if (p->n > 0)
@@ -550,7 +553,7 @@ static int add_processes(struct detail *d, struct pids *p) {
         return 0;
 }
 
-static int set_owners(struct detail *d, const struct pids *p, uint64_t inode, struct range *ret) {
+static int set_owners(struct scan_detail *d, const struct pids *p, uint64_t inode, struct range *ret) {
         struct range range = { (uint32_t) d->builder->n_owners, 0 };
         const struct owner *o;
         size_t n = find_owners(d->owners, inode, &o);
@@ -573,7 +576,7 @@ static int set_owners(struct detail *d, const struct pids *p, uint64_t inode, st
 }
 
 /* A docker-proxy has a listener for each published port, and says in its command line what it is for. */
-static void set_forward(struct detail *d, struct endpoint *e) {
+static void set_forward(struct scan_detail *d, struct endpoint *e) {
         const struct owner *o;
         size_t n = owner_table_get(d->owners, e->inode, &o);
 
@@ -587,7 +590,7 @@ static void set_forward(struct detail *d, struct endpoint *e) {
         }
 }
 
-static int join_owners(struct detail *d) {
+static int join_owners(struct scan_detail *d) {
         struct builder *b = d->builder;
         struct pids p = {};
         int r = 0;
@@ -609,7 +612,7 @@ static int join_owners(struct detail *d) {
 
 /* Connection tracking */
 
-static int ask_conntrack(const struct detail *d, struct conntrack *c, struct association *a) {
+static int ask_conntrack(const struct scan_detail *d, struct conntrack *c, struct association *a) {
         const struct builder *b = d->builder;
         int r = -ENOENT;
 
@@ -632,7 +635,7 @@ static int ask_conntrack(const struct detail *d, struct conntrack *c, struct ass
 }
 
 /* This host translates; those that it translates for are in other namespaces. */
-static void ask_conntrack_all(struct detail *d, uint64_t end) {
+static void ask_conntrack_all(struct scan_detail *d, uint64_t end) {
         struct source_report *report = d->builder->head.sources + SOURCE_CONNTRACK;
         _cleanup_(conntrack_close_p) struct conntrack *c = NULL;
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
@@ -688,7 +691,7 @@ static void ask_conntrack_all(struct detail *d, uint64_t end) {
                          BIT(PATH_ERROR_COUNT))
 
 /* A source that has been switched off tells nothing, not even what it has told before. */
-static void forget_switched_off(struct detail *d) {
+static void forget_switched_off(struct scan_detail *d) {
         struct builder *b = d->builder;
         uint64_t gone = 0, gone_path = 0;
 
@@ -718,7 +721,7 @@ static void forget_switched_off(struct detail *d) {
         }
 }
 
-int detail_ask(struct detail *d) {
+int scan_detail_ask(struct scan_detail *d) {
         uint64_t start = clock_usec(CLOCK_MONOTONIC), end;
         int r;
 

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "impaired.h"
-#include "message.h"
+#include "journal-message.h"
 #include "text.h"
 
 /* Room for "[address]:port". */
 #define END_TEXT_MAX (ADDRESS_TEXT_MAX + 10)
 
-const char *message_container(const struct snapshot *s, const struct netns *netns, struct range range) {
+const char *journal_message_container(const struct snapshot *s, const struct netns *netns, struct range range) {
         const uint32_t *owners = snapshot_owners(s, range);
 
         if (netns && *netns->container)
@@ -22,7 +22,7 @@ const char *message_container(const struct snapshot *s, const struct netns *netn
         return "";
 }
 
-bool message_names_netns(uint64_t netns) {
+bool journal_message_names_netns(uint64_t netns) {
         return netns > 0 && netns < NETNS_UNNAMED_MIN;
 }
 
@@ -86,7 +86,7 @@ static void say_ends(struct buffer *b, const struct change *change) {
 /* "; m3ua[100] in container web". That it is the host's own network namespace goes without saying. */
 static void say_place(struct buffer *b, const struct snapshot *s, uint64_t number, struct range range) {
         const struct netns *netns = snapshot_netns(s, number);
-        const char *container = message_container(s, netns, range), *before = "; ";
+        const char *container = journal_message_container(s, netns, range), *before = "; ";
 
         if (range.count > 0) {
                 const struct process *p = snapshot_processes(s) + snapshot_owners(s, range)[0];
@@ -103,7 +103,7 @@ static void say_place(struct buffer *b, const struct snapshot *s, uint64_t numbe
                 say(b, "%sin container %s", before, container);
         else if (netns && !netns->own && *netns->name)
                 say(b, "%sin network namespace %s", before, netns->name);
-        else if (netns && !netns->own && message_names_netns(number))
+        else if (netns && !netns->own && journal_message_names_netns(number))
                 say(b, "%sin network namespace %" PRIu64, before, number);
 }
 
@@ -337,7 +337,7 @@ static void say_held(struct buffer *b, uint64_t n) {
                 say(b, "; %" PRIu64 " entr%s held back", n, n == 1 ? "y was" : "ies were");
 }
 
-void message_of_flapping(struct buffer *b, const struct flapping *f, const struct snapshot *s) {
+void journal_message_of_flapping(struct buffer *b, const struct flapping *f, const struct snapshot *s) {
         char local[END_TEXT_MAX], peer[END_TEXT_MAX], span[TEXT_SPAN_MAX];
         const char *state = association_state_name(f->state);
 
@@ -361,7 +361,7 @@ void message_of_flapping(struct buffer *b, const struct flapping *f, const struc
         say_place(b, s, f->netns, (struct range) {});
 }
 
-void message_of_change(struct buffer *b, const struct change *change) {
+void journal_message_of_change(struct buffer *b, const struct change *change) {
         if (change->association)
                 say_association(b, change);
         else if (change->endpoint)
@@ -370,7 +370,7 @@ void message_of_change(struct buffer *b, const struct change *change) {
                 say_unobserved(b, change);
 }
 
-void message_of_lost(struct buffer *b, uint64_t lost) {
+void journal_message_of_lost(struct buffer *b, uint64_t lost) {
         say(b, "%" PRIu64 " SCTP change%s not written here: journald did not take them fast enough", lost,
             lost == 1 ? " was" : "s were");
 }

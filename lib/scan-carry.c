@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "carry.h"
+#include "scan-carry.h"
 
 static void set_changed(struct association *a, const struct snapshot_head *head) {
         a->last_change = head->started_realtime;
@@ -38,7 +38,7 @@ static void answer_path(struct path *path, const struct diag_association *answer
 /* What other sources than sock_diag tell. */
 #define NOT_DIAGS (DETAIL_BIT(ASSOCIATION_OPTIONS_AT) | DETAIL_BIT(ASSOCIATION_ORIGINAL_PORT))
 
-void carry_answer(struct builder *b, struct association *a, const struct diag_association *answer) {
+void scan_carry_answer(struct builder *b, struct association *a, const struct diag_association *answer) {
         struct association_detail detail = answer->detail;
 
         detail.diag_at = b->head.started_realtime;
@@ -57,7 +57,7 @@ void carry_answer(struct builder *b, struct association *a, const struct diag_as
                         answer_path(b->paths + a->paths.first + i, answer);
 }
 
-static void carry_path(const struct tables *t, struct association *a, struct path *path, const struct path *p) {
+static void carry_path(const struct scan_tables *t, struct association *a, struct path *path, const struct path *p) {
         const struct snapshot_head *head = &t->builder->head;
         int before = path_last_state(p), now = path_last_state(path);
 
@@ -87,7 +87,7 @@ static void begin_path(const struct snapshot_head *head, struct path *path) {
 }
 
 /* `p` is the same association in the scan before; NULL: it was not there. */
-static void carry_paths(struct tables *t, struct association *a,
+static void carry_paths(struct scan_tables *t, struct association *a,
                         const struct snapshot *previous, const struct association *p) {
         struct builder *b = t->builder;
 
@@ -111,7 +111,7 @@ static void carry_paths(struct tables *t, struct association *a,
 }
 
 /* A listing has told all the rest. */
-static void carry_original(const struct tables *t, struct association *a, const struct association *p) {
+static void carry_original(const struct scan_tables *t, struct association *a, const struct association *p) {
         if (t->anew)
                 return;
         a->detail.original = p->detail.original;
@@ -121,7 +121,7 @@ static void carry_original(const struct tables *t, struct association *a, const 
 }
 
 /* Hands on to the row what earlier scans knew of the same association. */
-static void carry(struct tables *t, struct association *a, const struct snapshot *previous,
+static void carry(struct scan_tables *t, struct association *a, const struct snapshot *previous,
                   const struct association *p) {
         static const uint64_t handed_on = UINT64_C(1) << ASSOCIATION_OBSERVED_SINCE |
                                           UINT64_C(1) << ASSOCIATION_LAST_CHANGE |
@@ -148,7 +148,7 @@ static void carry(struct tables *t, struct association *a, const struct snapshot
 
 /* An association of the scan before that no table shows. It stays unless the kernel, asked about it,
  * says that it is gone: tables miss rows that nobody touched while others come and go. */
-static int keep_unless_gone(struct tables *t, struct lookup *l, const struct snapshot *previous,
+static int keep_unless_gone(struct scan_tables *t, struct lookup *l, const struct snapshot *previous,
                             const struct association *p, bool looked) {
         struct diag_association found = {};
         struct builder *b = t->builder;
@@ -165,10 +165,11 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
 
         /* Other tags: the peer restarted, or another association has taken its place. The tables will tell. */
         same = r >= 0 && (!FIELD_GIVEN(p, ASSOCIATION_LOCAL_TAG) || p->detail.local_tag == found.detail.local_tag);
-        if (!same && looked && p->unseen + 1 >= CARRY_LOOKS_MAX)
+        if (!same && looked && p->unseen + 1 >= SCAN_CARRY_LOOKS_MAX)
                 return 0;
 
-        r = builder_copy_association(b, p, snapshot_addresses(previous, p->local), snapshot_paths(previous, p->paths), &a);
+        r = builder_copy_association(b, p, snapshot_addresses(previous, p->local), snapshot_paths(previous, p->paths),
+                                     &a);
         if (r < 0)
                 return r;
         a->unseen = same ? 0 : p->unseen + looked;
@@ -180,7 +181,7 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
         }
         if (same) {
                 a->inode = found.inode;
-                carry_answer(b, a, &found);
+                scan_carry_answer(b, a, &found);
                 if (a->state != found.state) {
                         a->state = (int8_t) found.state;
                         set_changed(a, &b->head);
@@ -191,7 +192,7 @@ static int keep_unless_gone(struct tables *t, struct lookup *l, const struct sna
 }
 
 /* A table of endpoints that could not be read this time says nothing of their end. */
-static int carry_endpoints(struct tables *t, const struct snapshot *previous) {
+static int carry_endpoints(struct scan_tables *t, const struct snapshot *previous) {
         const struct endpoint *e = snapshot_endpoints(previous);
         int r = 0;
 
@@ -222,7 +223,7 @@ static const struct association *rows_of(const struct snapshot *s, uint64_t netn
         return a + low;
 }
 
-static int carry_associations(struct tables *t, struct lookup *l, const struct snapshot *previous, bool looked) {
+static int carry_associations(struct scan_tables *t, struct lookup *l, const struct snapshot *previous, bool looked) {
         struct builder *b = t->builder;
         const struct netns *before = snapshot_netns(previous, t->netns);
         size_t n_read = b->n_associations;
@@ -243,9 +244,9 @@ static int carry_associations(struct tables *t, struct lookup *l, const struct s
                 struct association *a = NULL;
 
                 if (p->id != 0)
-                        a = tables_find_id(t, p->id);
+                        a = scan_tables_find_id(t, p->id);
                 if (!a) {
-                        r = tables_find_ends(t, previous, p, &a);
+                        r = scan_tables_find_ends(t, previous, p, &a);
                         if (r < 0)
                                 return r;
                         /* Another one at the same addresses and ports: ours has been replaced. */
@@ -274,7 +275,7 @@ static int carry_associations(struct tables *t, struct lookup *l, const struct s
         return 0;
 }
 
-int carry_namespace(struct tables *t, struct lookup *l, const struct snapshot *previous, unsigned read) {
+int scan_carry_namespace(struct scan_tables *t, struct lookup *l, const struct snapshot *previous, unsigned read) {
         struct builder *b = t->builder;
         int r;
 

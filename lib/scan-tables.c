@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "tables.h"
+#include "scan-tables.h"
 
 /* Below this a read from procfs could fill up before the kernel's page does, which on Linux 4.19 to
  * 5.11 leaks a reference. */
@@ -11,13 +11,13 @@
 /* With more rows without an id than this, looking for what they belong to would cost their square. */
 #define JOIN_WITHOUT_ID_MAX 256u
 
-void tables_done(struct tables *t) {
+void scan_tables_done(struct scan_tables *t) {
         free(t->remaddr);
         index_done(&t->by_id);
         index_done(&t->by_ends);
 }
 
-int tables_read_text(int directory, const char *name, char **ret, size_t *ret_length) {
+int scan_tables_read_text(int directory, const char *name, char **ret, size_t *ret_length) {
         size_t length = 0, allocated = 4 * READ_BYTES_MIN;
         _cleanup_free_ char *text = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -36,7 +36,7 @@ int tables_read_text(int directory, const char *name, char **ret, size_t *ret_le
                 if (allocated - length < READ_BYTES_MIN + 1) {
                         char *bigger;
 
-                        if (allocated >= TABLES_BYTES_MAX)
+                        if (allocated >= SCAN_TABLES_BYTES_MAX)
                                 return -EFBIG;
                         bigger = realloc(text, allocated *= 2);
                         if (!bigger)
@@ -88,8 +88,8 @@ static bool has_ended(int error) {
 
 /* Reads one table and hands its text to the reader. What goes wrong with the table goes into its report;
  * only what ends the scan comes back. */
-static int read_source(struct tables *t, enum source source, unsigned *read,
-                       int (*reader)(struct tables *t, const char *text, size_t length)) {
+static int read_source(struct scan_tables *t, enum source source, unsigned *read,
+                       int (*reader)(struct scan_tables *t, const char *text, size_t length)) {
         struct source_report *report = t->builder->head.sources + source;
         uint64_t start = clock_usec(CLOCK_MONOTONIC);
         _cleanup_free_ char *text = NULL;
@@ -97,7 +97,7 @@ static int read_source(struct tables *t, enum source source, unsigned *read,
         int r;
 
         *read &= ~(1u << source);
-        r = tables_read_text(t->directory, source_name(source), &text, &length);
+        r = scan_tables_read_text(t->directory, source_name(source), &text, &length);
         if (r >= 0) {
                 r = reader(t, text, length);
                 if (r >= 0) {
@@ -122,26 +122,26 @@ static int read_source(struct tables *t, enum source source, unsigned *read,
         return r == -ENOMEM || r == -E2BIG ? r : 0;
 }
 
-static int read_eps(struct tables *t, const char *text, size_t length) {
+static int read_eps(struct scan_tables *t, const char *text, size_t length) {
         return proc_read_eps(t->builder, t->netns, text, length);
 }
 
-static int read_assocs(struct tables *t, const char *text, size_t length) {
+static int read_assocs(struct scan_tables *t, const char *text, size_t length) {
         return proc_read_assocs(t->builder, t->netns, t->shifted, text, length);
 }
 
-static int read_remaddr(struct tables *t, const char *text, size_t length) {
+static int read_remaddr(struct scan_tables *t, const char *text, size_t length) {
         free(t->remaddr);
         t->remaddr = NULL;
         t->n_remaddr = 0;
         return proc_read_remaddr(t->builder, text, length, &t->remaddr, &t->n_remaddr);
 }
 
-static int read_snmp(struct tables *t, const char *text, size_t length) {
+static int read_snmp(struct scan_tables *t, const char *text, size_t length) {
         return proc_read_snmp(t->builder, t->netns, text, length);
 }
 
-struct association *tables_find_id(const struct tables *t, uint32_t id) {
+struct association *scan_tables_find_id(const struct scan_tables *t, uint32_t id) {
         struct association *associations = t->builder->associations;
         size_t cursor = 0;
         uint32_t i;
@@ -154,7 +154,7 @@ struct association *tables_find_id(const struct tables *t, uint32_t id) {
 }
 
 /* Of repeated rows the last counts, as it does when they are folded. */
-static int index_by_id(struct tables *t) {
+static int index_by_id(struct scan_tables *t) {
         struct builder *b = t->builder;
         int r;
 
@@ -164,13 +164,13 @@ static int index_by_id(struct tables *t) {
                 return r;
 
         for (size_t i = b->n_associations; i-- > t->first_association;)
-                if (b->associations[i].id != 0 && !tables_find_id(t, b->associations[i].id))
+                if (b->associations[i].id != 0 && !scan_tables_find_id(t, b->associations[i].id))
                         index_add(&t->by_id, index_hash(b->associations[i].id), (uint32_t) i);
 
         return 0;
 }
 
-static int index_by_ends(struct tables *t) {
+static int index_by_ends(struct scan_tables *t) {
         struct builder *b = t->builder;
         size_t n_pairs = 0;
         int r;
@@ -190,8 +190,8 @@ static int index_by_ends(struct tables *t) {
         return 0;
 }
 
-int tables_find_ends(struct tables *t, const struct snapshot *s, const struct association *p,
-                     struct association **ret) {
+int scan_tables_find_ends(struct scan_tables *t, const struct snapshot *s, const struct association *p,
+                          struct association **ret) {
         const struct address *local = snapshot_addresses(s, p->local);
         const struct path *paths = snapshot_paths(s, p->paths);
         struct builder *b = t->builder;
@@ -219,16 +219,16 @@ int tables_find_ends(struct tables *t, const struct snapshot *s, const struct as
 }
 
 /* Whether remaddr speaks of an association that assocs did not show. */
-static bool rows_missed(const struct tables *t) {
+static bool rows_missed(const struct scan_tables *t) {
         for (size_t i = 0; i < t->n_remaddr; i++)
-                if (t->remaddr[i].association_id != 0 && !tables_find_id(t, t->remaddr[i].association_id))
+                if (t->remaddr[i].association_id != 0 && !scan_tables_find_id(t, t->remaddr[i].association_id))
                         return true;
 
         return false;
 }
 
 /* Rows without an id cannot be told apart over two reads; those of the last read count. */
-static void drop_rows_without_id(struct tables *t) {
+static void drop_rows_without_id(struct scan_tables *t) {
         struct builder *b = t->builder;
         size_t kept = t->first_association;
 
@@ -240,7 +240,7 @@ static void drop_rows_without_id(struct tables *t) {
 
 /* Rows are repeated while others come and go: a row without an id, and behind it one with an id and the same
  * ends and socket, are one association that got its id while the table was read. */
-static int drop_promoted(struct tables *t) {
+static int drop_promoted(struct scan_tables *t) {
         _cleanup_(index_done) struct index waiting = {};
         _cleanup_free_ bool *promoted = NULL;
         struct builder *b = t->builder;
@@ -289,7 +289,7 @@ static int drop_promoted(struct tables *t) {
         return index_by_id(t);
 }
 
-static int read_associations(struct tables *t, unsigned *read) {
+static int read_associations(struct scan_tables *t, unsigned *read) {
         struct builder *b = t->builder;
         struct share share;
         int r;
@@ -315,7 +315,7 @@ static int read_associations(struct tables *t, unsigned *read) {
         return drop_promoted(t);
 }
 
-static int take_listed(struct tables *t, unsigned *read) {
+static int take_listed(struct scan_tables *t, unsigned *read) {
         int r;
 
         r = bpf_listing_build(t->listing, t->netns, t->builder);
@@ -334,7 +334,7 @@ static bool has_peer(const struct builder *b, const struct association *a, const
         return false;
 }
 
-static void join_path(struct tables *t, const struct association *a, const struct proc_remaddr *row) {
+static void join_path(struct scan_tables *t, const struct association *a, const struct proc_remaddr *row) {
         for (uint32_t i = 0; i < a->paths.count; i++) {
                 struct path *path = t->builder->paths + a->paths.first + i;
                 uint8_t primary = path->address.primary;
@@ -348,7 +348,7 @@ static void join_path(struct tables *t, const struct association *a, const struc
 
 /* A row of remaddr without an id belongs to an association without an id, but the table does not say to
  * which: it is joined where just one can be meant. */
-static void join_without_id(struct tables *t, const struct proc_remaddr *row) {
+static void join_without_id(struct scan_tables *t, const struct proc_remaddr *row) {
         const struct association *only = NULL;
 
         for (size_t i = 0; i < t->n_remaddr; i++)
@@ -370,7 +370,7 @@ static void join_without_id(struct tables *t, const struct proc_remaddr *row) {
                 join_path(t, only, row);
 }
 
-static void join_paths(struct tables *t) {
+static void join_paths(struct scan_tables *t) {
         size_t without = 0;
 
         for (size_t i = 0; i < t->n_remaddr; i++) {
@@ -380,7 +380,7 @@ static void join_paths(struct tables *t) {
                         without++;
                         continue;
                 }
-                a = tables_find_id(t, t->remaddr[i].association_id);
+                a = scan_tables_find_id(t, t->remaddr[i].association_id);
                 if (a)
                         join_path(t, a, t->remaddr + i);
         }
@@ -391,7 +391,7 @@ static void join_paths(struct tables *t) {
 }
 
 /* Leaves nothing of the namespace in the builder. */
-static void withdraw(struct tables *t, const struct share *share, size_t n_counters) {
+static void withdraw(struct scan_tables *t, const struct share *share, size_t n_counters) {
         struct builder *b = t->builder;
 
         b->n_endpoints = t->first_endpoint;
@@ -403,14 +403,14 @@ static void withdraw(struct tables *t, const struct share *share, size_t n_count
                 forget_since(b, share, i);
 }
 
-int tables_take_listed(struct tables *t, unsigned *ret_read) {
+int scan_tables_take_listed(struct scan_tables *t, unsigned *ret_read) {
         *ret_read = 0;
         t->first_endpoint = t->builder->n_endpoints;
         t->first_association = t->builder->n_associations;
         return take_listed(t, ret_read);
 }
 
-int tables_read(struct tables *t, unsigned *ret_read) {
+int scan_tables_read(struct scan_tables *t, unsigned *ret_read) {
         size_t n_counters = t->builder->n_counters;
         unsigned read = 0;
         struct share share;
@@ -427,7 +427,7 @@ int tables_read(struct tables *t, unsigned *ret_read) {
                 if (r >= 0)
                         r = read_associations(t, &read);
         }
-        /* After the tables, so that it has counted whatever they have shown: lib/tally.h. */
+        /* After the tables, so that it has counted whatever they have shown: lib/unobserved.h. */
         if (r >= 0)
                 r = read_source(t, SOURCE_SNMP, &read, read_snmp);
         if (r < 0) {

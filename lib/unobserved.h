@@ -18,26 +18,26 @@
 
 /* What is counted and still lives is shown by the tables within so many looks: the counters are read after the
  * tables, which then miss a new row for one look or two, and hardly ever for three. */
-#define TALLY_LOOKS 4u
+#define UNOBSERVED_LOOKS 4u
 
-struct tally;
+struct unobserved;
 
-int tally_new(struct tally **ret);
-struct tally *tally_free(struct tally *t);
-DEFINE_CLEANUP(struct tally *, tally_free)
+int unobserved_new(struct unobserved **ret);
+struct unobserved *unobserved_free(struct unobserved *t);
+DEFINE_CLEANUP(struct unobserved *, unobserved_free)
 
 /* What one look tells of one namespace. First come all ends, then causes are looked for, then the rest. */
 struct count;
 
 /* Takes in the counters of `after`; at the first call, where there is nothing yet, those of `before`, too. -ENOMEM. */
-int tally_begin(struct tally *t, const struct snapshot *before, const struct snapshot *after);
+int unobserved_begin(struct unobserved *t, const struct snapshot *before, const struct snapshot *after);
 
 /* News tell of an association as established, or as gone; it is counted in by the next look. -ENOMEM. */
-int tally_tell_up(struct tally *t, uint64_t netns);
-int tally_tell_down(struct tally *t, uint64_t netns, bool established, enum cause cause);
+int unobserved_tell_up(struct unobserved *t, uint64_t netns);
+int unobserved_tell_down(struct unobserved *t, uint64_t netns, bool established, enum cause cause);
 
 /* NULL: the namespace is not there, or is another one than before. */
-struct count *tally_count(struct tally *t, uint64_t netns);
+struct count *unobserved_count(struct unobserved *t, uint64_t netns);
 
 /* An association is told of as established. */
 void count_up(struct count *c);
@@ -61,9 +61,9 @@ struct evidence count_evidence(const struct count *c);
 void count_cause(struct count *c, enum cause cause);
 
 /* Associations that neither a look nor news have shown, of which this has not said so yet: so many were established,
- * and so many ended without having been. It is never more than there were, and once it has been calm for TALLY_LOOKS
- * looks the established are just those that were not told of; of the failed it may be less for good, where others were
- * told of as gone whose end may or may not have been counted. Where news have told all that happened since the look
- * before (events_on, and none were lost) nothing is unobserved, whatever the counters say: when there were TALLY_LOOKS
- * such looks what was not observed before them has been told of, too. Call it once a look. */
+ * and so many ended without having been. It is never more than there were, and once it has been calm for
+ * UNOBSERVED_LOOKS looks the established are just those that were not told of; of the failed it may be less for good,
+ * where others were told of as gone whose end may or may not have been counted. Where news have told all that happened
+ * since the look before (events_on, and none were lost) nothing is unobserved, whatever the counters say: when there were
+ * UNOBSERVED_LOOKS such looks what was not observed before them has been told of, too. Call it once a look. */
 void count_unobserved(struct count *c, uint64_t *ret_established, uint64_t *ret_failed);
