@@ -136,7 +136,9 @@ int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[stati
         }
         l->listing = NULL;
 
-        return r < 0 ? bpf_why(r, why, "it changed too often while it was read") : 0;
+        if (r == -EAGAIN)
+                return bpf_why(r, why, "it changed too often while it was read");
+        return r < 0 ? bpf_why(r, why, "its answer cannot be used: %s", strerror(-r)) : 0;
 }
 
 #else

@@ -18,8 +18,12 @@ void bpf_listing_done(struct bpf_listing *l) {
 }
 
 void bpf_listing_clear(struct bpf_listing *l) {
+        const uint64_t hz = l->hz, at = l->at;
+
         if (l->allocated[0] / 4 > l->n_associations)
                 bpf_listing_done(l);
+        l->hz = hz;
+        l->at = at;
         l->n_associations = l->n_endpoints = l->n_addresses = l->n_paths = l->n_seen = 0;
         l->association_places.n = l->endpoint_places.n = 0;
         l->key = 0;

@@ -294,6 +294,42 @@ static void test_unsound(void **state) {
         assert_int_equal(l.n_addresses, 0);
 }
 
+/* One listing after the other in the same room, of many rows and of few. */
+static void test_again(void **state) {
+        _cleanup_(bpf_listing_done) struct bpf_listing l = { .hz = 250, .at = AT };
+        static const unsigned sizes[] = { 3000, 1, 2, 0, 700 };
+        size_t most = 0;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(sizes); i++) {
+                _cleanup_(builder_done) struct builder b = {};
+                uint64_t netns = 0;
+
+                bpf_listing_clear(&l);
+                /* In no order, and each of the bytes of ids and of namespaces differs somewhere. */
+                for (unsigned k = 0; k < sizes[i]; k++) {
+                        add_association(&l, 1 + k, 1u << (k % 4 * 8), 1 + k * 2654435761u);
+                        assert_int_equal(add_path(&l, 1 + k, "10.0.0.2", 2), 0);
+                }
+                assert_int_equal(bpf_listing_finish(&l), 0);
+                while ((netns = bpf_listing_next_netns(&l, netns)) != 0)
+                        assert_int_equal(bpf_listing_build(&l, netns, &b), 0);
+
+                assert_int_equal(b.n_associations, sizes[i]);
+                for (unsigned k = 0; k < sizes[i]; k++) {
+                        const struct association *a = b.associations + k;
+
+                        assert_true(k == 0 || a[-1].netns < a->netns || (a[-1].netns == a->netns && a[-1].id < a->id));
+                        assert_int_equal(a->detail.diag_at, AT);
+                        assert_int_equal(a->detail.retransmission_timer, 1000);
+                        assert_int_equal(b.paths[a->paths.first].detail.heartbeat_interval, 30000);
+                }
+                most = MAX(most, l.allocated[0]);
+        }
+        /* What many took is given back. */
+        assert_true(l.allocated[0] < most);
+}
+
 /* More addresses than a row may have. */
 static void test_maximum(void **state) {
         _cleanup_(bpf_listing_done) struct bpf_listing l = { .hz = 250 };
@@ -316,6 +352,7 @@ int main(void) {
                 cmocka_unit_test(test_missed),
                 cmocka_unit_test(test_namespaces),
                 cmocka_unit_test(test_endpoints),
+                cmocka_unit_test(test_again),
                 cmocka_unit_test(test_unsound),
                 cmocka_unit_test(test_maximum),
         };
