@@ -13,12 +13,12 @@
 /* All but one member, which is large and not needed. */
 #define COPY_BUT(buffer, type, from, member)                                                                    \
         ({                                                                                                      \
-                __u64 size = bpf_core_type_size(type), at = bpf_core_field_offset(type, member),                \
-                      behind = at + bpf_core_field_size(type, member);                                          \
+                __u64 _size = bpf_core_type_size(type), _at = bpf_core_field_offset(type, member),              \
+                      _behind = _at + bpf_core_field_size(type, member);                                        \
                                                                                                                 \
-                bpf_probe_read_kernel((buffer), at & (COPY_MAX - 1), (const void *) (from)) ?:                  \
-                        bpf_probe_read_kernel((buffer) + behind, (size - behind) & (COPY_MAX - 1),              \
-                                              (const void *) (from) + behind);                                  \
+                bpf_probe_read_kernel((buffer), _at & (COPY_MAX - 1), (const void *) (from)) ?:                 \
+                        bpf_probe_read_kernel((buffer) + _behind, (_size - _behind) & (COPY_MAX - 1),           \
+                                              (const void *) (from) + _behind);                                 \
         })
 
 /* More chunks in a queue than this are not counted. */

@@ -50,7 +50,7 @@ static void keep(struct shared *shared, struct row *row, struct message *m) {
 static int make_reply(const struct snapshot *s, enum row_kind kind, uint32_t i, const struct alias_table *aliases,
                       struct message **ret) {
         static const char *const members[] = { "endpoint", "association", "namespace" };
-        const struct association *a = snapshot_associations(s) + i;
+        const struct association *a;
         struct buffer text = {};
 
         message_begin(&text, members[kind]);
@@ -58,8 +58,10 @@ static int make_reply(const struct snapshot *s, enum row_kind kind, uint32_t i, 
                 json_write_endpoint(&text, s, snapshot_endpoints(s) + i);
         else if (kind == ROW_NAMESPACE)
                 json_write_netns(&text, snapshot_namespaces(s) + i);
-        else
+        else {
+                a = snapshot_associations(s) + i;
                 json_write_association(&text, s, a, alias_find(aliases, s, a));
+        }
         return message_end(&text, ret);
 }
 

@@ -15,7 +15,7 @@
 #define JOURNAL_ENTRY_OWNERS_MAX    8u
 
 struct journal_entry {
-        struct journal_entry *next;             /* in a queue */
+        struct journal_entry *next;     /* in a queue */
         uint64_t changes;               /* that it tells of */
         size_t size;
         char data[];

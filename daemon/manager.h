@@ -31,8 +31,8 @@ struct manager {
         struct server *server;
         struct journal *journal;
         struct damper *damper;
-        struct unobserved *tally;                    /* what the counters have told up to `reported` */
-        struct news_told *told;                      /* what news have told since then */
+        struct unobserved *tally;               /* what the counters have told up to `reported` */
+        struct news_told *told;                 /* what news have told since then */
         struct history *history;
         struct samples *samples;
         uint64_t samples_due;                   /* monotonic: the next round of them */

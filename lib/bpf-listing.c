@@ -20,7 +20,9 @@ void bpf_listing_done(struct bpf_listing *l) {
 void bpf_listing_clear(struct bpf_listing *l) {
         const uint64_t hz = l->hz, at = l->at;
 
-        if (l->allocated[0] / 4 > l->n_associations)
+        if (builder_is_spare(l->allocated[0], l->n_associations) || builder_is_spare(l->allocated[1], l->n_addresses) ||
+            builder_is_spare(l->allocated[2], l->n_paths) || builder_is_spare(l->allocated[3], l->n_seen) ||
+            builder_is_spare(l->allocated[4], l->n_endpoints))
                 bpf_listing_done(l);
         l->hz = hz;
         l->at = at;

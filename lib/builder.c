@@ -21,32 +21,28 @@ void builder_done(struct builder *b) {
 }
 
 void builder_clear(struct builder *b) {
-        struct builder kept = *b;
-
-        if (b->allocated[0] / 4 > b->n_endpoints || b->allocated[1] / 4 > b->n_associations) {
-                builder_done(b);
-                return;
-        }
-
-        *b = (struct builder) {
-                .endpoints = kept.endpoints,
-                .associations = kept.associations,
-                .paths = kept.paths,
-                .addresses = kept.addresses,
-                .counters = kept.counters,
-                .complaints = kept.complaints,
-                .namespaces = kept.namespaces,
-                .processes = kept.processes,
-                .owners = kept.owners,
-                .happenings = kept.happenings,
+        const size_t n[] = {
+                b->n_endpoints, b->n_associations, b->n_paths, b->n_addresses, b->n_counters, b->n_complaints,
+                b->n_namespaces, b->n_processes, b->n_owners, b->n_happenings,
         };
-        memcpy(b->allocated, kept.allocated, sizeof(b->allocated));
+
+        for (size_t i = 0; i < ELEMENTS(n); i++)
+                if (builder_is_spare(b->allocated[i], n[i])) {
+                        builder_done(b);
+                        return;
+                }
+
+        b->head = (struct snapshot_head) {};
+        b->n_endpoints = b->n_associations = b->n_paths = b->n_addresses = b->n_counters = b->n_complaints =
+                b->n_namespaces = b->n_processes = b->n_owners = b->n_happenings = 0;
 }
 
 /* Appends so many elements: copies, or zeroed ones where `from` is NULL. */
 static int append(void **array, size_t *n, size_t *allocated, size_t size, size_t max, const void *from, size_t count) {
         uint8_t *end;
 
+        if (count == 0)
+                return 0;
         if (count > max - *n)
                 return -E2BIG;
         if (*n + count > *allocated) {
@@ -62,7 +58,7 @@ static int append(void **array, size_t *n, size_t *allocated, size_t size, size_
         end = (uint8_t *) *array + *n * size;
         if (!from)
                 memset(end, 0, count * size);
-        else if (count > 0)
+        else
                 memcpy(end, from, count * size);
         *n += count;
         return 0;

@@ -25,8 +25,15 @@ struct builder {
 
 void builder_done(struct builder *b);
 
-/* For another snapshot. The arrays' room stays, unless it is much more than this one needed. */
+/* For another snapshot. The arrays' room stays, unless that of one is much more than this one needed. */
 void builder_clear(struct builder *b);
+
+/* Of elements: so many, or fewer, are never too much. */
+#define BUILDER_SPARE_MIN 1024u
+
+static inline bool builder_is_spare(size_t allocated, size_t n) {
+        return allocated > BUILDER_SPARE_MIN && allocated / 4 > n;
+}
 
 /* Append one zeroed element; *ret is valid until the next append of that kind. -ENOMEM; -E2BIG beyond
  * the snapshot's maxima. */

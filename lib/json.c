@@ -33,11 +33,18 @@ static void put_separator(struct buffer *b) {
                 buffer_putc(b, ',');
 }
 
-static void put_name(struct buffer *b, const char *name) {
+static inline void put_name(struct buffer *b, const char *name) {
+        size_t n = strlen(name);
+        char *at;
+
         put_separator(b);
-        buffer_putc(b, '"');
-        buffer_puts(b, name);
-        buffer_put(b, "\":", 2);
+        at = buffer_room(b, n + 3);
+        if (!at)
+                return;
+        *at++ = '"';
+        at = mempcpy(at, name, n);
+        memcpy(at, "\":", 2);
+        b->length += n + 3;
 }
 
 static void put_decimal(struct buffer *b, uint64_t value) {
@@ -109,9 +116,15 @@ static void put_string(struct buffer *b, const char *text) {
 
 /* A name of ours, which needs no escaping. */
 static void put_plain(struct buffer *b, const char *word) {
-        buffer_putc(b, '"');
-        buffer_puts(b, word);
-        buffer_putc(b, '"');
+        size_t n = strlen(word);
+        char *at = buffer_room(b, n + 2);
+
+        if (!at)
+                return;
+        *at++ = '"';
+        at = mempcpy(at, word, n);
+        *at = '"';
+        b->length += n + 2;
 }
 
 static void put_word(struct buffer *b, const char *name, const char *word) {

@@ -173,7 +173,6 @@ void owner_table_forget(struct owner_table *t) {
 static int index_owners(struct owner_table *t) {
         int r;
 
-        index_done(&t->by_inode);
         r = index_init(&t->by_inode, t->n_owners);
         for (size_t i = 0; r >= 0 && i < t->n_owners; i++)
                 if (i == 0 || t->owners[i - 1].inode != t->owners[i].inode)
@@ -188,6 +187,7 @@ int owner_table_look(struct owner_table *t, const struct owner_look *look, struc
         int r;
 
         *report = (struct source_report) { .result = SOURCE_READ, .last_run = clock_usec(CLOCK_REALTIME) };
+        index_done(&t->by_inode);
         t->look = look;
         t->n_read = 0;
         r = owner_list_look(t, &report->waiting);

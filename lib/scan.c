@@ -75,6 +75,8 @@ static void scan_done(struct scan *s) {
         if (s->options->memory) {
                 builder_clear(&s->b);
                 s->options->memory->b = s->b;
+                if (!s->listed)
+                        bpf_listing_done(s->listing);
         } else
                 builder_done(&s->b);
         lookup_done(&s->lookup);

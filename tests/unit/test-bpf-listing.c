@@ -297,7 +297,7 @@ static void test_unsound(void **state) {
 /* One listing after the other in the same room, of many rows and of few. */
 static void test_again(void **state) {
         _cleanup_(bpf_listing_done) struct bpf_listing l = { .hz = 250, .at = AT };
-        static const unsigned sizes[] = { 3000, 1, 2, 0, 700 };
+        static const unsigned sizes[] = { 5000, 1, 2, 0, 700 };
         size_t most = 0;
 
         (void) state;
