@@ -265,6 +265,44 @@ static void test_maxima(void **state) {
         builder_done(&b);
 }
 
+/* One snapshot after the other is made in the same room, of many rows and of few. */
+static void test_cleared(void **state) {
+        static const unsigned sizes[] = { BUILDER_SPARE_MIN * 5, BUILDER_SPARE_MIN * 5 - 1, 3, 0, 7 };
+        struct builder b = {};
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTS(sizes); i++) {
+                const void *room = b.associations;
+                struct association *a;
+                struct snapshot *s;
+                struct endpoint *e;
+
+                b.head.serial = i;
+                assert_int_equal(builder_add_endpoint(&b, &e), 0);
+                e->local_port = (uint16_t) i;
+                for (unsigned k = 0; k < sizes[i]; k++) {
+                        assert_int_equal(builder_add_association(&b, &a), 0);
+                        /* Nothing is left of the row that was there before. */
+                        assert_true(a->id == 0 && a->state == 0 && a->detail.local_tag == 0);
+                        *a = (struct association) { .id = 1 + k, .state = 3, .detail.local_tag = k };
+                }
+                if (i == 1)
+                        assert_ptr_equal(b.associations, room);
+                assert_int_equal(builder_finish(&b, &s), 0);
+                assert_int_equal(snapshot_head(s)->serial, i);
+                assert_int_equal(snapshot_head(s)->n_endpoints, 1);
+                assert_int_equal(snapshot_endpoints(s)->local_port, i);
+                assert_int_equal(snapshot_head(s)->n_associations, sizes[i]);
+                snapshot_unref(s);
+
+                builder_clear(&b);
+                assert_true(b.n_endpoints == 0 && b.n_associations == 0 && b.head.serial == 0);
+                /* What many took is given back when there are few. */
+                assert_true((b.allocated[1] > BUILDER_SPARE_MIN) == (i < 2));
+        }
+        builder_done(&b);
+}
+
 static void test_empty(void **state) {
         struct snapshot *s = NULL;
         struct builder b = {};
@@ -285,6 +323,7 @@ int main(void) {
                 cmocka_unit_test(test_namespaces_and_owners),
                 cmocka_unit_test(test_saved_and_loaded),
                 cmocka_unit_test(test_maxima),
+                cmocka_unit_test(test_cleared),
                 cmocka_unit_test(test_empty),
         };
 
