@@ -649,7 +649,7 @@ int main(int argc, char **argv) {
         const struct verb *verb = NULL;
         enum code code;
 
-        (void) setlocale(LC_ALL, "");
+        (void) setlocale(LC_CTYPE, "");
         /* A reader who has seen enough is no error: writes tell it by EPIPE. */
         (void) signal(SIGPIPE, SIG_IGN);
         /* Where it is not given one glibc takes one of its own size. */
