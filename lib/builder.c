@@ -164,9 +164,10 @@ void builder_complain(struct builder *b, enum source source, unsigned line, cons
         b->head.malformed++;
 
         /* Full, or out of memory: it has been counted. */
-        if (ADD(b, 5, complaints, SNAPSHOT_COMPLAINTS_MAX, &complaint) < 0)
+        if (APPEND(b, 5, complaints, SNAPSHOT_COMPLAINTS_MAX, NULL, 1) < 0)
                 return;
 
+        complaint = b->complaints + b->n_complaints - 1;
         snprintf(complaint->file, sizeof(complaint->file), "%s", source_name(source));
         complaint->line = line;
         va_start(args, format);

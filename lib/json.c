@@ -43,7 +43,8 @@ static inline void put_name(struct buffer *b, const char *name) {
                 return;
         *at++ = '"';
         at = mempcpy(at, name, n);
-        memcpy(at, "\":", 2);
+        *at++ = '"';
+        *at = ':';
         b->length += n + 3;
 }
 
