@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "netns-list.h"
 #include "proc-table.h"
@@ -49,6 +50,15 @@ static int enter_by(const struct entry *e, const char *path) {
         return 0;
 }
 
+/* proc_ns_get_link() in fs/proc/namespaces.c denies, too, what belongs to a process that ends as the link is
+ * followed. */
+static int denied_or_stale(pid_t pid, int r) {
+        char path[32];
+
+        snprintf(path, sizeof(path), "/proc/%d", (int) pid);
+        return r == -EACCES && access(path, F_OK) < 0 && errno == ENOENT ? -ESTALE : r;
+}
+
 /* By whatever way is left; what it is by its generation is not looked at. */
 static int enter(const struct entry *e) {
         char path[64];
@@ -56,7 +66,7 @@ static int enter(const struct entry *e) {
 
         for (size_t i = 0; i < e->n_known; i++) {
                 snprintf(path, sizeof(path), "/proc/%d/ns/net", (int) e->known[i].pid);
-                q = enter_by(e, path);
+                q = denied_or_stale(e->known[i].pid, enter_by(e, path));
                 if (q >= 0)
                         return 0;
                 r = q != -ESTALE ? q : r;

@@ -308,6 +308,17 @@ static void test_another_one_is_stale(void **state) {
         netns_list_free(l);
 }
 
+static void test_denied_by_a_process_that_has_ended(void **state) {
+        pid_t pid = spawn();
+
+        (void) state;
+        assert_int_equal(denied_or_stale(pid, 0), 0);
+        assert_int_equal(denied_or_stale(pid, -EACCES), -EACCES);
+        end(pid);
+        assert_int_equal(denied_or_stale(pid, -EACCES), -ESTALE);
+        assert_int_equal(denied_or_stale(pid, -EPERM), -EPERM);
+}
+
 /* Until the other end is closed. */
 static void *tell_and_wait(void *arg) {
         int fd = ((int *) arg)[1];
@@ -422,6 +433,7 @@ static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_too_many_namespaces),
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_another_one_is_stale),
+        cmocka_unit_test(test_denied_by_a_process_that_has_ended),
         cmocka_unit_test(test_new_processes),
         cmocka_unit_test(test_more_new_processes_than_are_looked_at_one_by_one),
         cmocka_unit_test(test_nothing_stays_open),
