@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "clean.h"
+#include "macro.h"
 #include "text.h"
 
 /* Reading without making anything of it. Each takes what it is about from the start of the rest. */
 struct rest {
         const char *at, *end;
+        const char *text;               /* where it began */
+        struct clean_model *model;      /* that is made of it; NULL: none */
 };
 
 static bool take(struct rest *r, char c) {
@@ -159,15 +162,8 @@ static bool take_members(struct rest *r, char end, bool named, unsigned depth) {
         return take(r, end);
 }
 
-static bool take_value(struct rest *r, unsigned depth) {
-        if (r->at == r->end)
-                return false;
-
+static bool take_scalar(struct rest *r) {
         switch (*r->at) {
-        case '{':
-                return take_members(r, '}', true, depth);
-        case '[':
-                return take_members(r, ']', false, depth);
         case '"':
                 return take_string(r);
         case 't':
@@ -181,8 +177,85 @@ static bool take_value(struct rest *r, unsigned depth) {
         }
 }
 
-bool clean_object(const char *text, size_t length) {
-        struct rest r = { text, text + length };
+static bool take_value(struct rest *r, unsigned depth) {
+        struct clean_model *m = r->model;
+        const char *first = r->at;
 
-        return length > 0 && *text == '{' && take_value(&r, CLEAN_DEPTH_MAX) && r.at == r.end;
+        if (r->at == r->end)
+                return false;
+        if (*r->at == '{')
+                return take_members(r, '}', true, depth);
+        if (*r->at == '[')
+                return take_members(r, ']', false, depth);
+        if (!take_scalar(r))
+                return false;
+
+        if (m && m->n_values < CLEAN_MODEL_VALUES_MAX) {
+                m->values[m->n_values].first = (uint16_t) (first - r->text);
+                m->values[m->n_values].behind = (uint16_t) (r->at - r->text);
+        }
+        if (m)
+                m->n_values++;
+        return true;
+}
+
+/* How many bytes they have in common from the start on. */
+static size_t count_common(const char *x, const char *y, size_t n) {
+        size_t i = 0;
+
+        for (uint64_t a, b; i + sizeof(a) <= n; i += sizeof(a)) {
+                memcpy(&a, x + i, sizeof(a));
+                memcpy(&b, y + i, sizeof(b));
+                if (a != b)
+                        return i + (size_t) __builtin_ctzll(le64toh(a) ^ le64toh(b)) / 8;
+        }
+        while (i < n && x[i] == y[i])
+                i++;
+
+        return i;
+}
+
+/* Whether it is the model but for some of its values, which are sound: that makes it sound, too. What was read of both
+ * before a value, and what follows it, is the same. */
+static bool is_like(const struct clean_model *m, const char *text, size_t length) {
+        struct rest r = { .at = text, .end = text + length };
+        size_t at = 0, value = 0;
+
+        for (;;) {
+                size_t n = count_common(m->text + at, r.at, MIN(m->length - at, (size_t) (r.end - r.at)));
+
+                at += n;
+                r.at += n;
+                if (at == m->length || r.at == r.end)
+                        return at == m->length && r.at == r.end;
+
+                /* Where it may go on where the model's ends. */
+                while (value < m->n_values && m->values[value].behind < at)
+                        value++;
+                if (value == m->n_values || m->values[value].first > at)
+                        return false;
+                r.at -= at - m->values[value].first;
+                if (!take_scalar(&r))
+                        return false;
+                at = m->values[value++].behind;
+        }
+}
+
+bool clean_object(struct clean_model *m, const char *text, size_t length) {
+        struct rest r = { .at = text, .end = text + length, .text = text };
+
+        if (m && m->length > 0 && is_like(m, text, length))
+                return true;
+        if (m) {
+                m->length = m->n_values = 0;
+                r.model = length <= CLEAN_MODEL_BYTES_MAX ? m : NULL;
+        }
+        if (length == 0 || *text != '{' || !take_value(&r, CLEAN_DEPTH_MAX) || r.at != r.end)
+                return false;
+
+        if (r.model && m->n_values <= CLEAN_MODEL_VALUES_MAX) {
+                memcpy(m->text, text, length);
+                m->length = length;
+        }
+        return true;
 }

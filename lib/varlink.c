@@ -21,6 +21,7 @@ struct varlink_client {
         bool pending;           /* a call whose last reply has not come */
         bool more;              /* that call allows several */
         struct varlink_input input;
+        struct clean_model model;       /* of the objects of replies that stay text */
 };
 
 void varlink_input_done(struct varlink_input *in) {
@@ -359,13 +360,14 @@ static bool skip(const char **text, size_t *length, const char *expected) {
 }
 
 /* The one object in a reply of many. */
-static bool find_object(const char *text, size_t length, const char *member, const char **ret, size_t *ret_length) {
+static bool find_object(struct clean_model *model, const char *text, size_t length, const char *member,
+                        const char **ret, size_t *ret_length) {
         static const char end[] = "},\"continues\":true}";
         const size_t n = sizeof(end) - 1;
 
         if (!skip(&text, &length, "{\"parameters\":{\"") || !skip(&text, &length, member) ||
             !skip(&text, &length, "\":") || length < n || memcmp(text + length - n, end, n) != 0 ||
-            !clean_object(text, length - n))
+            !clean_object(model, text, length - n))
                 return false;
 
         *ret = text;
@@ -400,7 +402,8 @@ static int receive(struct varlink_client *c, uint64_t deadline, struct received 
         if (r < 0)
                 return r;
 
-        if (ret->member && c->more && find_object(text, length, ret->member, &ret->text, &ret->length)) {
+        if (ret->member && c->more &&
+            find_object(&c->model, text, length, ret->member, &ret->text, &ret->length)) {
                 ret->reply.continues = true;
                 return 0;
         }
