@@ -12,6 +12,7 @@ struct shared {
         unsigned readers;
         size_t bytes, bytes_max;                /* of replies that are kept */
         STAILQ_HEAD(, row) kept;                /* the oldest first */
+        struct json_memo *memo;                 /* NULL: none yet, or no memory for it */
         struct row rows[];                      /* endpoints, associations, namespaces */
 };
 
@@ -47,8 +48,8 @@ static void keep(struct shared *shared, struct row *row, struct message *m) {
         shared->bytes += size;
 }
 
-static int make_reply(const struct snapshot *s, enum row_kind kind, uint32_t i, const struct alias_table *aliases,
-                      struct message **ret) {
+static int make_reply(struct shared *shared, const struct snapshot *s, enum row_kind kind, uint32_t i,
+                      const struct alias_table *aliases, struct message **ret) {
         static const char *const members[] = { "endpoint", "association", "namespace" };
         const struct association *a;
         struct buffer text = {};
@@ -60,7 +61,9 @@ static int make_reply(const struct snapshot *s, enum row_kind kind, uint32_t i, 
                 json_write_netns(&text, snapshot_namespaces(s) + i);
         else {
                 a = snapshot_associations(s) + i;
-                json_write_association(&text, s, a, alias_find(aliases, s, a));
+                if (!shared->memo)
+                        shared->memo = json_memo_new();
+                json_write_association(&text, shared->memo, s, a, alias_find(aliases, s, a));
         }
         return message_end(&text, ret);
 }
@@ -76,7 +79,7 @@ int hold_reply(struct hold *h, enum row_kind kind, uint32_t i, const struct alia
                 return 0;
         }
 
-        r = make_reply(h->snapshot, kind, i, aliases, ret);
+        r = make_reply(shared, h->snapshot, kind, i, aliases, ret);
         if (r >= 0 && shared->readers > 1)
                 keep(shared, row, *ret);
         return r;
@@ -125,8 +128,10 @@ void hold_remove(struct hold_list *list, struct hold *h) {
         h->snapshot = snapshot_unref(h->snapshot);
         if (--shared->readers <= 1)
                 forget(shared, 0);
-        if (shared->readers == 0)
+        if (shared->readers == 0) {
+                json_memo_free(shared->memo);
                 free(shared);
+        }
 }
 
 void hold_limit(struct hold_list *list, const struct snapshot *newest) {

@@ -61,7 +61,7 @@ static struct message *message_about(const struct snapshot *s, const struct asso
         struct buffer text = {};
 
         message_begin(&text, "association");
-        json_write_association(&text, s, a, peer_name);
+        json_write_association(&text, NULL, s, a, peer_name);
         return message_end(&text, &m) >= 0 ? m : NULL;
 }
 

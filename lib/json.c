@@ -8,6 +8,14 @@
 
 /* Digits of a uint64. */
 #define DECIMAL_MAX 20u
+/* Of what is written of an object, or of its owners, to be kept for the next one. */
+#define MEMO_BYTES 4096u
+#define MEMO_WORDS 128u
+/* Where both ends are on this host their processes alternate. */
+#define MEMO_PLACES 4u
+
+_Static_assert(sizeof(struct association) <= MEMO_WORDS * 8 && sizeof(struct association) % 8 == 0 &&
+               sizeof(struct path) <= MEMO_WORDS * 8 && sizeof(struct path) % 8 == 0, "fields stand in words");
 
 int json_set_u64(json_t *object, const char *name, uint64_t value) {
         char text[24];
@@ -222,12 +230,59 @@ static void put_value(struct buffer *b, const struct field *field, int64_t value
         }
 }
 
-/* The fields that a source gave, of an object that begins with `given`: some seventy in each row, most of them a number
- * of one digit. */
-static void put_fields(struct buffer *b, const struct field *fields, size_t n, const void *object, uint64_t hz) {
-        /* Where they are the first, the brace takes the comma's place in the end. */
-        bool first = b->length > 0 && b->data[b->length - 1] == '{';
-        size_t begin = b->length -= first;
+/* What was written last of the fields of an object, for others that differ from it in a few of them. */
+struct fields_memo {
+        const uint64_t *object;                 /* NULL: none */
+        uint16_t first[FIELD_WORDS * 64], behind[FIELD_WORDS * 64];     /* of each field in the text */
+        uint64_t fields_of[MEMO_WORDS][FIELD_WORDS];    /* those that stand in each word of the object */
+        size_t length;
+        char text[MEMO_BYTES];
+};
+
+/* Whose it is, and where: the same for many. */
+struct place_memo {
+        uint64_t netns;
+        struct range owners;
+        size_t length;                          /* 0: none */
+        char text[MEMO_BYTES];
+};
+
+struct json_memo {
+        struct fields_memo association, path;
+        struct place_memo places[MEMO_PLACES];
+        unsigned next;                          /* of `places`, to be replaced */
+};
+
+static void memo_begin(struct fields_memo *m, const struct field *fields, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                m->fields_of[fields[i].offset / 8][i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+struct json_memo *json_memo_new(void) {
+        struct json_memo *m = calloc(1, sizeof(*m));
+
+        if (m) {
+                memo_begin(&m->association, association_fields, _ASSOCIATION_FIELD_MAX);
+                memo_begin(&m->path, path_fields, _PATH_FIELD_MAX);
+        }
+        return m;
+}
+
+struct json_memo *json_memo_free(struct json_memo *m) {
+        free(m);
+        return NULL;
+}
+
+static void put_field(struct buffer *b, const struct field *field, const void *object, uint64_t hz) {
+        buffer_put(b, field->key, field->key_length);
+        put_value(b, field, field_get(field, object), hz);
+}
+
+/* Those that a source gave: some seventy in each association, most of them a number of one digit. Returns where each of
+ * them is in the text. */
+static void put_given(struct buffer *b, const struct field *fields, size_t n, const void *object, uint64_t hz,
+                      uint16_t first[FIELD_WORDS * 64], uint16_t behind[FIELD_WORDS * 64]) {
+        size_t begin = b->length;
         uint64_t given[FIELD_WORDS];
         const char *end = NULL;
         char *at = NULL;
@@ -247,6 +302,7 @@ static void put_fields(struct buffer *b, const struct field *fields, size_t n, c
                                         return;
                                 end = b->data + b->allocated;
                         }
+                        first[i] = (uint16_t) (b->length - begin);
                         value = field_get(field, object);
                         memcpy(at, field->key, sizeof(field->key));
                         at += field->key_length;
@@ -259,9 +315,67 @@ static void put_fields(struct buffer *b, const struct field *fields, size_t n, c
                                 end = b->data + b->allocated;
                         }
                         b->length = (size_t) (at - b->data);
+                        behind[i] = (uint16_t) (b->length - begin);
                 }
+}
 
-        if (first) {
+/* Those that have other values than in the memo; false: they are too many for it to be of use. */
+static bool find_changed(const struct fields_memo *m, const uint64_t *object, size_t words,
+                         uint64_t changed[static FIELD_WORDS]) {
+        int n_given = 0, n_changed = 0;
+
+        if (!m || !m->object || memcmp(m->object, object, FIELD_WORDS * sizeof(*object)) != 0)
+                return false;
+        for (size_t i = FIELD_WORDS; i < words; i++)
+                if (object[i] != m->object[i])
+                        for (size_t word = 0; word < FIELD_WORDS; word++)
+                                changed[word] |= m->fields_of[i][word] & object[word];
+        for (size_t word = 0; word < FIELD_WORDS; word++) {
+                n_given += __builtin_popcountll(object[word]);
+                n_changed += __builtin_popcountll(changed[word]);
+        }
+
+        return n_changed <= n_given / 3;
+}
+
+/* And between them what stands there in the memo. */
+static void put_changed(struct buffer *b, const struct fields_memo *m, const struct field *fields, const void *object,
+                        uint64_t hz, const uint64_t changed[static FIELD_WORDS]) {
+        size_t copied = 0;
+
+        for (size_t word = 0; word < FIELD_WORDS; word++)
+                for (uint64_t rest = changed[word]; rest != 0; rest &= rest - 1) {
+                        size_t i = word * 64 + (size_t) __builtin_ctzll(rest);
+
+                        buffer_put(b, m->text + copied, m->first[i] - copied);
+                        put_field(b, fields + i, object, hz);
+                        copied = m->behind[i];
+                }
+        buffer_put(b, m->text + copied, m->length - copied);
+}
+
+/* The fields of an object of so many words that begins with `given`. */
+static void put_fields(struct buffer *b, struct fields_memo *m, const struct field *fields, size_t n,
+                       const uint64_t *object, size_t words, uint64_t hz) {
+        uint16_t first[FIELD_WORDS * 64], behind[FIELD_WORDS * 64];
+        uint64_t changed[FIELD_WORDS] = {};
+        /* Where they are the first, the brace takes the comma's place in the end. */
+        bool opening = b->length > 0 && b->data[b->length - 1] == '{';
+        size_t begin = b->length -= opening;
+
+        if (find_changed(m, object, words, changed))
+                put_changed(b, m, fields, object, hz, changed);
+        else {
+                put_given(b, fields, n, object, hz, m ? m->first : first, m ? m->behind : behind);
+                if (m) {
+                        m->length = b->length - begin;
+                        m->object = !b->failed && m->length <= MEMO_BYTES ? object : NULL;
+                        if (m->object)
+                                memcpy(m->text, b->data + begin, m->length);
+                }
+        }
+
+        if (opening) {
                 b->data[begin] = '{';
                 b->length = MAX(b->length, begin + 1);
         }
@@ -320,9 +434,36 @@ static void put_place(struct buffer *b, const struct snapshot *s, uint64_t numbe
         put_text(b, "container", container);
 }
 
+static bool same_owners(const struct snapshot *s, struct range a, struct range b) {
+        return a.count == b.count &&
+               memcmp(snapshot_owners(s, a), snapshot_owners(s, b), a.count * sizeof(*snapshot_owners(s, a))) == 0;
+}
+
+/* Behind other members. */
+static void put_place_like(struct buffer *b, struct json_memo *m, const struct snapshot *s, uint64_t number,
+                           struct range range) {
+        struct place_memo *p;
+        size_t begin = b->length;
+
+        for (p = m->places; p < m->places + MEMO_PLACES; p++)
+                if (p->length > 0 && p->netns == number && same_owners(s, p->owners, range)) {
+                        buffer_put(b, p->text, p->length);
+                        return;
+                }
+
+        put_place(b, s, number, range);
+        if (b->failed || b->length - begin > MEMO_BYTES)
+                return;
+        p = m->places + m->next++ % MEMO_PLACES;
+        p->netns = number;
+        p->owners = range;
+        p->length = b->length - begin;
+        memcpy(p->text, b->data + begin, p->length);
+}
+
 void json_write_endpoint(struct buffer *b, const struct snapshot *s, const struct endpoint *e) {
         buffer_putc(b, '{');
-        put_fields(b, endpoint_fields, _ENDPOINT_FIELD_MAX, e, snapshot_head(s)->hz);
+        put_fields(b, NULL, endpoint_fields, _ENDPOINT_FIELD_MAX, e->given, sizeof(*e) / 8, snapshot_head(s)->hz);
         put_addresses(b, "localAddresses", snapshot_addresses(s, e->local), e->local.count);
         put_place(b, s, e->netns, e->owners);
         if (e->forwards_to.family != 0) {
@@ -332,22 +473,23 @@ void json_write_endpoint(struct buffer *b, const struct snapshot *s, const struc
         buffer_putc(b, '}');
 }
 
-static void put_path(struct buffer *b, const struct path *p, uint64_t hz) {
+static void put_path(struct buffer *b, struct json_memo *m, const struct path *p, uint64_t hz) {
         put_separator(b);
         buffer_putc(b, '{');
         put_address(b, "address", &p->address);
         put_bool(b, "primary", p->address.primary);
-        put_fields(b, path_fields, _PATH_FIELD_MAX, p, hz);
+        put_fields(b, m ? &m->path : NULL, path_fields, _PATH_FIELD_MAX, p->given, sizeof(*p) / 8, hz);
         buffer_putc(b, '}');
 }
 
-void json_write_association(struct buffer *b, const struct snapshot *s, const struct association *a,
-                            const char *peer_name) {
+void json_write_association(struct buffer *b, struct json_memo *m, const struct snapshot *s,
+                            const struct association *a, const char *peer_name) {
         const struct path *p = snapshot_paths(s, a->paths), *primary = snapshot_primary(s, a);
         uint64_t hz = snapshot_head(s)->hz;
 
         buffer_putc(b, '{');
-        put_fields(b, association_fields, _ASSOCIATION_FIELD_MAX, a, hz);
+        put_fields(b, m ? &m->association : NULL, association_fields, _ASSOCIATION_FIELD_MAX, a->given,
+                   sizeof(*a) / 8, hz);
         put_addresses(b, "localAddresses", snapshot_addresses(s, a->local), a->local.count);
         if (peer_name)
                 put_text(b, "peerName", peer_name);
@@ -359,7 +501,10 @@ void json_write_association(struct buffer *b, const struct snapshot *s, const st
                 put_bool(b, "impaired", a->impaired);
         if (a->impaired)
                 put_names(b, "impairedReasons", a->impaired, _IMPAIRMENT_MAX, impairment_name);
-        put_place(b, s, a->netns, a->owners);
+        if (m)
+                put_place_like(b, m, s, a->netns, a->owners);
+        else
+                put_place(b, s, a->netns, a->owners);
         put_name(b, "peerAddresses");
         buffer_putc(b, '[');
         for (uint32_t i = 0; i < a->paths.count; i++)
@@ -368,7 +513,7 @@ void json_write_association(struct buffer *b, const struct snapshot *s, const st
         put_name(b, "paths");
         buffer_putc(b, '[');
         for (uint32_t i = 0; i < a->paths.count; i++)
-                put_path(b, p + i, hz);
+                put_path(b, m, p + i, hz);
         buffer_put(b, "]}", 2);
 }
 
@@ -471,7 +616,7 @@ void json_write_change(struct buffer *b, const struct change *c) {
         }
         if (c->association) {
                 put_name(b, "association");
-                json_write_association(b, c->snapshot, c->association, c->peer_name);
+                json_write_association(b, NULL, c->snapshot, c->association, c->peer_name);
         }
         buffer_put(b, "}", 1);
 }
@@ -495,7 +640,7 @@ json_t *json_endpoint(const struct snapshot *s, const struct endpoint *e) {
 json_t *json_association(const struct snapshot *s, const struct association *a, const char *peer_name) {
         struct buffer b = {};
 
-        json_write_association(&b, s, a, peer_name);
+        json_write_association(&b, NULL, s, a, peer_name);
         return read_back(&b);
 }
 

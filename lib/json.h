@@ -16,10 +16,17 @@
 
 DEFINE_CLEANUP(json_t *, json_decref)
 
+/* What the association before had, for those after it in the same snapshot: mostly they differ in a few fields, and the
+ * rest is copied. NULL when out of memory. */
+struct json_memo;
+struct json_memo *json_memo_new(void);
+struct json_memo *json_memo_free(struct json_memo *m);
+DEFINE_CLEANUP(struct json_memo *, json_memo_free)
+
 void json_write_endpoint(struct buffer *b, const struct snapshot *s, const struct endpoint *e);
-/* `peer_name` is what the configuration calls the peer; NULL: nothing. */
-void json_write_association(struct buffer *b, const struct snapshot *s, const struct association *a,
-                            const char *peer_name);
+/* `peer_name` is what the configuration calls the peer; NULL: nothing. The memo may be NULL. */
+void json_write_association(struct buffer *b, struct json_memo *m, const struct snapshot *s,
+                            const struct association *a, const char *peer_name);
 /* Type Owner of the interface. */
 void json_write_owner(struct buffer *b, const struct process *p);
 /* Type Namespace of the interface. */

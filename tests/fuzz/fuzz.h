@@ -45,12 +45,17 @@ static inline int write_change(const struct change *c, void *userdata) {
 /* All that is done with a snapshot which has been found sound. */
 static inline void use(const struct snapshot *s) {
         const struct snapshot_head *head = snapshot_head(s);
-        _cleanup_(buffer_done) struct buffer b = {};
+        _cleanup_(json_memo_free_p) struct json_memo *memo = json_memo_new();
+        _cleanup_(buffer_done) struct buffer b = {}, like = {};
 
         for (uint32_t i = 0; i < head->n_endpoints; i++)
                 json_write_endpoint(&b, s, snapshot_endpoints(s) + i);
-        for (uint32_t i = 0; i < head->n_associations; i++)
-                json_write_association(&b, s, snapshot_associations(s) + i, NULL);
+        b.length = 0;
+        for (uint32_t i = 0; i < head->n_associations; i++) {
+                json_write_association(&b, NULL, s, snapshot_associations(s) + i, NULL);
+                json_write_association(&like, memo, s, snapshot_associations(s) + i, NULL);
+        }
+        MUST(b.length == like.length && (b.length == 0 || memcmp(b.data, like.data, b.length) == 0));
         for (uint32_t i = 0; i < head->n_namespaces; i++)
                 json_write_netns(&b, snapshot_namespaces(s) + i);
         (void) changes_find(s, s, true, NULL, NULL, write_change, &b);

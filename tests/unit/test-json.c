@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test.h"
 
+#include <sys/socket.h>
+
 #include "idl.h"
 #include "impaired.h"
 #include "interface.h"
@@ -194,6 +196,92 @@ static void test_all_and_nothing(void **state) {
         }
         assert_output("ListNamespaces", "namespace", json_netns(snapshot_namespaces(s)));
         snapshot_unref(s);
+}
+
+/* The next of a row of figures that look like any, the same at each run. */
+static uint64_t random_figure(void) {
+        static uint64_t figure = 1;
+
+        figure = figure * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        return figure >> 33;
+}
+
+/* Some of the fields, most of them as in the row before. */
+static void change_some(void *object, uint64_t *given, const struct field *fields, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                if (!fields[i].name)
+                        continue;
+                if (random_figure() % 100 == 0)
+                        given[i / 64] ^= UINT64_C(1) << (i % 64);
+                if (random_figure() % 10 == 0)
+                        field_set(fields + i, object, random_figure() %
+                                  (fields[i].size == 1 ? 2 : random_figure() % 2 == 0 ? 5 : UINT32_MAX));
+        }
+}
+
+static struct snapshot *many_alike(void) {
+        struct association last = {};
+        struct path last_path = { .address = { .family = AF_INET } };
+        struct builder b = {};
+        struct snapshot *s;
+
+        b.head.hz = 250;
+        for (uint32_t i = 0; i < 4; i++) {
+                struct process *o;
+                struct netns *n;
+
+                assert_int_equal(builder_add_process(&b, &o), 0);
+                *o = (struct process) { .pid = i + 1, .command = "m3ua" };
+                snprintf(o->unit, sizeof(o->unit), "m3ua@%u.service", i);
+                assert_int_equal(builder_add_netns(&b, &n), 0);
+                *n = (struct netns) { .netns = i + 1, .name = { (char) ('a' + i) } };
+        }
+        give_all(last.given, association_fields, _ASSOCIATION_FIELD_MAX);
+        give_all(last_path.given, path_fields, _PATH_FIELD_MAX);
+        for (uint32_t i = 0; i < 2000; i++) {
+                struct association *a;
+
+                change_some(&last, last.given, association_fields, _ASSOCIATION_FIELD_MAX);
+                last.id = i + 1;
+                last.netns = 1 + i / 500;
+                /* Of some more than a memo keeps. */
+                last.owners = (struct range) { (uint32_t) b.n_owners, i / 50 == 7 ? 100 : (uint32_t) (random_figure() % 3) };
+                last.paths = (struct range) { (uint32_t) b.n_paths, (uint32_t) (random_figure() % 4) };
+                for (uint32_t j = 0; j < last.owners.count; j++)
+                        assert_int_equal(builder_add_owner(&b, (uint32_t) (i / 50 % 4)), 0);
+                for (uint32_t j = 0; j < last.paths.count; j++) {
+                        struct path *p;
+
+                        change_some(&last_path, last_path.given, path_fields, _PATH_FIELD_MAX);
+                        assert_int_equal(builder_add_path(&b, &p), 0);
+                        *p = last_path;
+                }
+                assert_int_equal(builder_add_association(&b, &a), 0);
+                *a = last;
+        }
+        assert_int_equal(builder_finish(&b, &s), 0);
+        builder_done(&b);
+        return s;
+}
+
+/* A memo changes nothing but the time that it takes. */
+static void test_memo(void **state) {
+        _cleanup_(json_memo_free_p) struct json_memo *memo = json_memo_new();
+        _cleanup_(snapshot_unref_p) struct snapshot *s = many_alike();
+        _cleanup_(buffer_done) struct buffer whole = {}, like = {};
+
+        (void) state;
+        assert_non_null(memo);
+        assert_int_equal(snapshot_head(s)->n_associations, 2000);
+        for (uint32_t i = 0; i < snapshot_head(s)->n_associations; i++) {
+                const struct association *a = snapshot_associations(s) + i;
+
+                whole.length = like.length = 0;
+                json_write_association(&whole, NULL, s, a, i % 7 == 0 ? "peer" : NULL);
+                json_write_association(&like, memo, s, a, i % 7 == 0 ? "peer" : NULL);
+                assert_int_equal(like.length, whole.length);
+                assert_memory_equal(like.data, whole.data, whole.length);
+        }
 }
 
 static void test_owner_and_namespace(void **state) {
@@ -415,6 +503,7 @@ int main(void) {
                 cmocka_unit_test(test_association),
                 cmocka_unit_test(test_ticks),
                 cmocka_unit_test(test_all_and_nothing),
+                cmocka_unit_test(test_memo),
                 cmocka_unit_test(test_owner_and_namespace),
                 cmocka_unit_test(test_texts_that_are_none),
                 cmocka_unit_test(test_scan_and_counters),

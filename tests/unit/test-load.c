@@ -234,7 +234,7 @@ static char *expected_rows(size_t *ret_length) {
 
         for (uint32_t i = 0; i < ROWS; i++) {
                 buffer_puts(&text, "{\"parameters\":{\"association\":");
-                json_write_association(&text, s, snapshot_associations(s) + i, NULL);
+                json_write_association(&text, NULL, s, snapshot_associations(s) + i, NULL);
                 buffer_puts(&text, "},\"continues\":true}");
                 buffer_putc(&text, '\0');
         }
