@@ -1,23 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #pragma once
 
-/* What programs tell of an association. Each of the kernel's structures is copied whole and then read: much faster
- * than one read for each member. */
+/* What programs tell of an association. Each of the kernel's structures is copied and then read: much faster than one
+ * read for each member. */
 
 /* More than any of them has: an association has 2,112 bytes in Linux 6.12. */
 #define COPY_MAX 4096
 
+#define BEHIND(type, member) (bpf_core_field_offset(type, member) + bpf_core_field_size(type, member))
+
 #define COPY(buffer, type, from) \
         bpf_probe_read_kernel((buffer), bpf_core_type_size(type) & (COPY_MAX - 1), (const void *) (from))
 
-/* All but one member, which is large and not needed. */
-#define COPY_BUT(buffer, type, from, member)                                                                    \
+/* No more than up to the end of these two members: nothing behind both is read, in no kernel. */
+#define COPY_TO(buffer, type, from, member, other)                                                              \
         ({                                                                                                      \
-                __u64 _size = bpf_core_type_size(type), _at = bpf_core_field_offset(type, member),              \
-                      _behind = _at + bpf_core_field_size(type, member);                                        \
+                __u64 _end = BEHIND(type, member), _other = BEHIND(type, other);                                \
+                                                                                                                \
+                if (_end < _other)                                                                              \
+                        _end = _other;                                                                          \
+                bpf_probe_read_kernel((buffer), _end & (COPY_MAX - 1), (const void *) (from));                  \
+        })
+#define COPY_TRANSPORT(buffer, from) COPY_TO(buffer, struct sctp_transport, from, T3_rtx_timer, hb_timer)
+/* Linux 6.9 put its members in another order. */
+#define COPY_SOCK(buffer, from) COPY_TO(buffer, struct sock, from, sk_socket, sk_wmem_alloc)
+
+/* Up to the statistics, and without its timers, which are large and not needed. */
+#define COPY_ASSOCIATION(buffer, from)                                                                          \
+        ({                                                                                                      \
+                __u64 _at = bpf_core_field_offset(struct sctp_association, timers),                             \
+                      _behind = BEHIND(struct sctp_association, timers),                                        \
+                      _end = BEHIND(struct sctp_association, stats);                                            \
                                                                                                                 \
                 bpf_probe_read_kernel((buffer), _at & (COPY_MAX - 1), (const void *) (from)) ?:                 \
-                        bpf_probe_read_kernel((buffer) + _behind, (_size - _behind) & (COPY_MAX - 1),           \
+                        bpf_probe_read_kernel((buffer) + _behind, (_end - _behind) & (COPY_MAX - 1),            \
                                               (const void *) (from) + _behind);                                 \
         })
 
