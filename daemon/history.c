@@ -12,7 +12,7 @@ struct history {
 };
 
 void event_init(struct event *e, const struct change *c) {
-        struct buffer text = {};
+        _cleanup_(buffer_done) struct buffer text = {};
 
         *e = (struct event) { .at = c->at, .key = filter_key_new(c) };
         if (!e->key)

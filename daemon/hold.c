@@ -13,6 +13,7 @@ struct shared {
         size_t bytes, bytes_max;                /* of replies that are kept */
         STAILQ_HEAD(, row) kept;                /* the oldest first */
         struct json_memo *memo;                 /* NULL: none yet, or no memory for it */
+        struct buffer text;                     /* that a reply is made in */
         struct row rows[];                      /* endpoints, associations, namespaces */
 };
 
@@ -51,21 +52,21 @@ static void keep(struct shared *shared, struct row *row, struct message *m) {
 static int make_reply(struct shared *shared, const struct snapshot *s, enum row_kind kind, uint32_t i,
                       const struct alias_table *aliases, struct message **ret) {
         static const char *const members[] = { "endpoint", "association", "namespace" };
+        struct buffer *text = &shared->text;
         const struct association *a;
-        struct buffer text = {};
 
-        message_begin(&text, members[kind]);
+        message_begin(text, members[kind]);
         if (kind == ROW_ENDPOINT)
-                json_write_endpoint(&text, s, snapshot_endpoints(s) + i);
+                json_write_endpoint(text, s, snapshot_endpoints(s) + i);
         else if (kind == ROW_NAMESPACE)
-                json_write_netns(&text, snapshot_namespaces(s) + i);
+                json_write_netns(text, snapshot_namespaces(s) + i);
         else {
                 a = snapshot_associations(s) + i;
                 if (!shared->memo)
                         shared->memo = json_memo_new();
-                json_write_association(&text, shared->memo, s, a, alias_find(aliases, s, a));
+                json_write_association(text, shared->memo, s, a, alias_find(aliases, s, a));
         }
-        return message_end(&text, ret);
+        return message_end(text, ret);
 }
 
 int hold_reply(struct hold *h, enum row_kind kind, uint32_t i, const struct alias_table *aliases,
@@ -130,6 +131,7 @@ void hold_remove(struct hold_list *list, struct hold *h) {
                 forget(shared, 0);
         if (shared->readers == 0) {
                 json_memo_free(shared->memo);
+                buffer_done(&shared->text);
                 free(shared);
         }
 }

@@ -57,8 +57,8 @@ static void notify(struct monitor *m, struct message *message) {
 
 /* NULL when out of memory. */
 static struct message *message_about(const struct snapshot *s, const struct association *a, const char *peer_name) {
+        _cleanup_(buffer_done) struct buffer text = {};
         struct message *m = NULL;
-        struct buffer text = {};
 
         message_begin(&text, "association");
         json_write_association(&text, NULL, s, a, peer_name);
@@ -350,7 +350,7 @@ void monitor_finish_look(struct monitor_list *monitors, const struct snapshot *s
                 if (m->phase == LIVE && m->options.updates) {
                         json_t *reply = look ? NULL : scan_reply(s);
 
-                        if (reply && message_new(reply, &look) < 0)
+                        if (reply && message_new(reply, NULL, true, &look) < 0)
                                 look = NULL;
                         notify(m, look);
                 }

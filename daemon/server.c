@@ -50,13 +50,6 @@ static const char service_text[] =
         "# The method must be called with the flag `more`\n"
         "error ExpectedMore()\n";
 
-struct message {
-        unsigned refs;
-        unsigned queued;                /* in so many queues */
-        size_t length;
-        char *text;
-};
-
 struct call {
         struct connection *connection;
         const struct interface *interface;      /* NULL: unknown */
@@ -145,77 +138,7 @@ struct server {
         bool strict;
 };
 
-/* Messages and queues */
-
-static int message_format(json_t *parameters, const char *error, bool continues, struct message **ret) {
-        struct message *m;
-        int r;
-
-        m = calloc(1, sizeof(*m));
-        if (m) {
-                r = varlink_reply_format(parameters, error, continues, &m->text, &m->length);
-                if (r < 0) {
-                        free(m);
-                        m = NULL;
-                }
-        }
-        json_decref(parameters);
-        if (!m)
-                return -ENOMEM;
-
-        m->refs = 1;
-        *ret = m;
-        return 0;
-}
-
-void message_begin(struct buffer *text, const char *member) {
-        buffer_puts(text, "{\"parameters\":{\"");
-        buffer_puts(text, member);
-        buffer_puts(text, "\":");
-}
-
-int message_end(struct buffer *text, struct message **ret) {
-        struct message *m = malloc(sizeof(*m));
-        char *shrunk;
-
-        buffer_puts(text, "},\"continues\":true}");
-        buffer_putc(text, '\0');
-        if (!m || text->failed) {
-                free(m);
-                buffer_done(text);
-                return -ENOMEM;
-        }
-
-        /* Many of them may be kept. */
-        shrunk = realloc(text->data, text->length);
-        *m = (struct message) { .refs = 1, .length = text->length, .text = shrunk ?: text->data };
-        *text = (struct buffer) {};
-        *ret = m;
-        return 0;
-}
-
-int message_new(json_t *parameters, struct message **ret) {
-        return message_format(parameters, NULL, true, ret);
-}
-
-struct message *message_ref(struct message *m) {
-        m->refs++;
-        return m;
-}
-
-struct message *message_unref(struct message *m) {
-        if (m && --m->refs == 0) {
-                free(m->text);
-                free(m);
-        }
-
-        return NULL;
-}
-
-/* Small ones are mostly overhead. */
-size_t message_size(const struct message *m) {
-        return sizeof(*m) + m->length;
-}
+/* Queues */
 
 static int queue_push(struct connection *c, struct message *m) {
         struct server *s = c->server;
@@ -407,7 +330,7 @@ static int call_finish(struct call *call, const char *error, json_t *parameters)
         _cleanup_(message_unref_p) struct message *m = NULL;
         int r;
 
-        r = message_format(parameters, error, false, &m);
+        r = message_new(parameters, error, false, &m);
         if (r < 0)
                 call->connection->doomed = true;
         else
@@ -453,7 +376,7 @@ int call_notify(struct call *call, json_t *parameters) {
         _cleanup_(message_unref_p) struct message *m = NULL;
         int r;
 
-        r = message_new(parameters, &m);
+        r = message_new(parameters, NULL, true, &m);
         return r < 0 ? r : call_notify_message(call, m);
 }
 

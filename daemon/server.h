@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
-#include "buffer.h"
 #include "macro.h"
+#include "message.h"
 
 /* A Varlink server on an sd-event loop: connections, their limits, and calls that are answered at
  * once, bit by bit, or for as long as the caller listens. It knows no interface of its own but
@@ -102,18 +102,7 @@ int call_notify(struct call *call, json_t *parameters);
 /* Counts a call as not read in time, once; call_notify() does so itself. */
 void call_count_overrun(struct call *call);
 
-/* The same as call_notify() with a text made once for many subscribers. */
-struct message;
-int message_new(json_t *parameters, struct message **ret);      /* takes the reference; continues: true */
-/* { "MEMBER": VALUE }: the value's text is written between the two, into a buffer that is empty before and after.
- * -ENOMEM. */
-void message_begin(struct buffer *text, const char *member);
-int message_end(struct buffer *text, struct message **ret);
-struct message *message_ref(struct message *m);
-struct message *message_unref(struct message *m);
-/* What it takes in memory. */
-size_t message_size(const struct message *m);
-DEFINE_CLEANUP(struct message *, message_unref)
+/* The same as call_notify() with a reply made once for many subscribers. */
 int call_notify_message(struct call *call, struct message *m);
 
 /* Answers as fast as the caller reads: `next` is called whenever there is room, from the event loop. It

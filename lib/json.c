@@ -60,18 +60,17 @@ static void put_decimal(struct buffer *b, uint64_t value) {
         static const char pairs[] =
                 "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
                 "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
-        char *at = buffer_room(b, DECIMAL_MAX);
-        size_t n = 1;
+        /* They are made from the last one on, and as many are copied whatever their number: that is faster. */
+        char digits[2 * DECIMAL_MAX], *first = digits + DECIMAL_MAX, *at = buffer_room(b, DECIMAL_MAX);
 
         if (!at)
                 return;
-        for (uint64_t bound = 10; n < DECIMAL_MAX && value >= bound; bound *= 10)
-                n++;
-        b->length += n;
-        for (at += n; value >= 10; value /= 100)
-                memcpy(at -= 2, pairs + value % 100 * 2, 2);
-        if (n % 2 == 1)
-                at[-1] = (char) ('0' + value);
+        for (; value >= 10; value /= 100)
+                memcpy(first -= 2, pairs + value % 100 * 2, 2);
+        if (value > 0 || first == digits + DECIMAL_MAX)
+                *--first = (char) ('0' + value);
+        memcpy(at, first, DECIMAL_MAX);
+        b->length += (size_t) (digits + DECIMAL_MAX - first);
 }
 
 /* Varlink's integers are int64 at the most; what is greater becomes a string. */
@@ -273,11 +272,6 @@ struct json_memo *json_memo_free(struct json_memo *m) {
         return NULL;
 }
 
-static void put_field(struct buffer *b, const struct field *field, const void *object, uint64_t hz) {
-        buffer_put(b, field->key, field->key_length);
-        put_value(b, field, field_get(field, object), hz);
-}
-
 /* Those that a source gave: some seventy in each association, most of them a number of one digit. Returns where each of
  * them is in the text. */
 static void put_given(struct buffer *b, const struct field *fields, size_t n, const void *object, uint64_t hz,
@@ -319,26 +313,24 @@ static void put_given(struct buffer *b, const struct field *fields, size_t n, co
                 }
 }
 
-/* Those that have other values than in the memo; false: they are too many for it to be of use. */
+/* Those that have other values than in the memo; false: so much differs that it is of no use. */
 static bool find_changed(const struct fields_memo *m, const uint64_t *object, size_t words,
                          uint64_t changed[static FIELD_WORDS]) {
-        int n_given = 0, n_changed = 0;
+        size_t differing = 0;
 
         if (!m || !m->object || memcmp(m->object, object, FIELD_WORDS * sizeof(*object)) != 0)
                 return false;
         for (size_t i = FIELD_WORDS; i < words; i++)
-                if (object[i] != m->object[i])
+                if (object[i] != m->object[i]) {
+                        differing++;
                         for (size_t word = 0; word < FIELD_WORDS; word++)
                                 changed[word] |= m->fields_of[i][word] & object[word];
-        for (size_t word = 0; word < FIELD_WORDS; word++) {
-                n_given += __builtin_popcountll(object[word]);
-                n_changed += __builtin_popcountll(changed[word]);
-        }
+                }
 
-        return n_changed <= n_given / 3;
+        return differing <= words / 3;
 }
 
-/* And between them what stands there in the memo. */
+/* What differs, and around it what stands in the memo. */
 static void put_changed(struct buffer *b, const struct fields_memo *m, const struct field *fields, const void *object,
                         uint64_t hz, const uint64_t changed[static FIELD_WORDS]) {
         size_t copied = 0;
@@ -346,9 +338,15 @@ static void put_changed(struct buffer *b, const struct fields_memo *m, const str
         for (size_t word = 0; word < FIELD_WORDS; word++)
                 for (uint64_t rest = changed[word]; rest != 0; rest &= rest - 1) {
                         size_t i = word * 64 + (size_t) __builtin_ctzll(rest);
+                        const struct field *field = fields + i;
 
-                        buffer_put(b, m->text + copied, m->first[i] - copied);
-                        put_field(b, fields + i, object, hz);
+                        /* With a unit that is put in afterwards its name is another one there. */
+                        if (field->kind == FIELD_JIFFIES) {
+                                buffer_put(b, m->text + copied, m->first[i] - copied);
+                                buffer_put(b, field->key, field->key_length);
+                        } else
+                                buffer_put(b, m->text + copied, m->first[i] + field->key_length - copied);
+                        put_value(b, field, field_get(field, object), hz);
                         copied = m->behind[i];
                 }
         buffer_put(b, m->text + copied, m->length - copied);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test.h"
 
+#include <inttypes.h>
 #include <sys/socket.h>
 
 #include "idl.h"
@@ -497,6 +498,32 @@ static void test_large_numbers(void **state) {
         assert_string_equal(json_string_value(json_object_get(object, "b")), "9223372036854775808");
 }
 
+/* Around each number of digits. */
+static void test_digits(void **state) {
+        uint64_t power = 1;
+
+        (void) state;
+        for (unsigned digits = 1; digits <= 20; digits++, power *= 10)
+                for (uint64_t value = power - 1; value <= power + 1; value++) {
+                        struct process p = { .pid = (uint32_t) value };
+                        struct endpoint e = { .inode = value };
+                        _cleanup_(buffer_done) struct buffer b = {};
+                        struct snapshot *s = sample(250);
+                        char expected[64];
+
+                        FIELD_GIVE(&e, ENDPOINT_INODE);
+                        json_write_endpoint(&b, s, &e);
+                        snprintf(expected, sizeof(expected), value > INT64_MAX ? "{\"inode\":\"%" PRIu64 "\"," :
+                                 "{\"inode\":%" PRIu64 ",", value);
+                        assert_memory_equal(b.data, expected, strlen(expected));
+                        b.length = 0;
+                        json_write_owner(&b, &p);
+                        snprintf(expected, sizeof(expected), "{\"pid\":%" PRIu32 ",", (uint32_t) value);
+                        assert_memory_equal(b.data, expected, strlen(expected));
+                        snapshot_unref(s);
+                }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_endpoint),
@@ -512,6 +539,7 @@ int main(void) {
                 cmocka_unit_test(test_changes),
                 cmocka_unit_test(test_trigger),
                 cmocka_unit_test(test_large_numbers),
+                cmocka_unit_test(test_digits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

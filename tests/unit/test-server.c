@@ -61,6 +61,7 @@ static ssize_t fake_sendmsg(int fd, const struct msghdr *mh, int flags) {
 #define accept4 fake_accept4
 #define getsockopt fake_getsockopt
 #define sendmsg fake_sendmsg
+#include "../../daemon/message.c"
 #include "../../daemon/server.c"
 #undef accept4
 #undef getsockopt
@@ -920,7 +921,7 @@ static void test_overrun(void **state) {
         put(&p, HOLD_MORE);
         settle(t);
         memset(pad, 'x', sizeof(pad) - 1);
-        assert_int_equal(message_new(json_pack("{s:i, s:s}", "n", 1, "pad", pad), &m), 0);
+        assert_int_equal(message_new(json_pack("{s:i, s:s}", "n", 1, "pad", pad), NULL, true, &m), 0);
         while ((r = call_notify_message(t->held[0], m)) == 0)
                 n++;
         assert_int_equal(r, -ENOBUFS);
@@ -967,7 +968,7 @@ static void test_queue_of_all(void **state) {
                 _cleanup_(message_unref_p) struct message *m = NULL;
                 int r = 0;
 
-                assert_int_equal(message_new(json_pack("{s:s}", "pad", pad), &m), 0);
+                assert_int_equal(message_new(json_pack("{s:s}", "pad", pad), NULL, true, &m), 0);
                 for (size_t i = 0; i < ELEMENTS(p); i++)
                         r = call_notify_message(t->held[i], m);
                 if (r < 0)
