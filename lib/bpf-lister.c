@@ -8,6 +8,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "listing.skel.h"
@@ -18,6 +22,8 @@
 #define LISTER_CALLS_MAX 100000u
 /* So often endpoints may go to another bucket under the walk. */
 #define LISTER_TORN_MAX  100u
+/* That are made before what they told has been taken in: the ring takes several. */
+#define LISTER_CALLS_AHEAD 2u
 
 struct bpf_lister {
         struct listing_bpf *program;
@@ -89,27 +95,106 @@ struct bpf_lister *bpf_lister_close(struct bpf_lister *l) {
 }
 
 /* One walk through one of the two lists. */
+struct walk {
+        struct bpf_lister *lister;
+        int program;
+        unsigned calls;
+        int error;                      /* of the last call */
+        sem_t room, made;               /* calls that may be made, and that have been */
+        atomic_bool ended;
+        uint64_t cpu_usec;              /* that the thread took */
+};
+
+/* Whether another one is needed. */
+static bool call(struct walk *w) {
+        const struct listing_bpf__bss *state = w->lister->program->bss;
+        LIBBPF_OPTS(bpf_test_run_opts, options);
+
+        w->error = bpf_prog_test_run_opts(w->program, &options);
+        if (w->error >= 0 && (++w->calls > LISTER_CALLS_MAX || state->cursor.torn > LISTER_TORN_MAX))
+                w->error = -EAGAIN;
+        return w->error >= 0 && !state->cursor.done;
+}
+
+static void wait_for(sem_t *s) {
+        while (sem_wait(s) < 0)
+                ;
+}
+
+static void *call_on(void *userdata) {
+        struct walk *w = userdata;
+        bool more;
+
+        do {
+                wait_for(&w->room);
+                more = call(w);
+                if (!more)
+                        atomic_store(&w->ended, true);
+                (void) sem_post(&w->made);
+        } while (more);
+
+        w->cpu_usec = clock_usec(CLOCK_THREAD_CPUTIME_ID);
+        return NULL;
+}
+
+/* What has been told so far. */
+static void take_in(struct walk *w) {
+        int r = ring_buffer__consume(w->lister->ring);
+
+        if (r < 0 && w->lister->error >= 0)
+                w->lister->error = r;
+}
+
+/* What one call told is taken in while the next one is made. Whether there was a thread for that. */
+static bool walk_beside(struct walk *w) {
+        sigset_t all, before;
+        pthread_t thread;
+        int r;
+
+        if (sem_init(&w->room, 0, LISTER_CALLS_AHEAD) < 0 || sem_init(&w->made, 0, 0) < 0)
+                return false;
+        /* Signals are for the others. */
+        (void) sigfillset(&all);
+        (void) pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&thread, NULL, call_on, w);
+        (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (r == 0) {
+                do {
+                        wait_for(&w->made);
+                        take_in(w);
+                        (void) sem_post(&w->room);
+                } while (!atomic_load(&w->ended));
+                (void) pthread_join(thread, NULL);
+                take_in(w);
+        }
+
+        (void) sem_destroy(&w->room);
+        (void) sem_destroy(&w->made);
+        return r == 0;
+}
+
 static int walk(struct bpf_lister *l, const struct bpf_program *program, char why[static BPF_WHY_MAX]) {
         struct listing_bpf__bss *state = l->program->bss;
-        int fd = bpf_program__fd(program);
+        struct walk w = { .lister = l, .program = bpf_program__fd(program) };
+        bool more;
 
         memset(&state->cursor, 0, sizeof(state->cursor));
         l->error = 0;
-        for (unsigned calls = 0; !state->cursor.done; calls++) {
-                LIBBPF_OPTS(bpf_test_run_opts, options);
-                int r = bpf_prog_test_run_opts(fd, &options);
+        more = call(&w);
+        take_in(&w);
+        if (more && !walk_beside(&w))
+                while (more) {
+                        more = call(&w);
+                        take_in(&w);
+                }
 
-                if (r < 0)
-                        return bpf_why(r, why, "the program could not be run: %s", strerror(-r));
-                r = ring_buffer__consume(l->ring);
-                if (r >= 0)
-                        r = l->error;
-                if (r < 0)
-                        return bpf_why(r, why, "its answer cannot be used: %s", strerror(-r));
-                if (calls >= LISTER_CALLS_MAX || state->cursor.torn > LISTER_TORN_MAX)
-                        return bpf_why(-EAGAIN, why, "the walk came to no end");
-        }
-
+        l->listing->cpu_usec += w.cpu_usec;
+        if (w.error == -EAGAIN)
+                return bpf_why(w.error, why, "the walk came to no end");
+        if (w.error < 0)
+                return bpf_why(w.error, why, "the program could not be run: %s", strerror(-w.error));
+        if (l->error < 0)
+                return bpf_why(l->error, why, "its answer cannot be used: %s", strerror(-l->error));
         if (state->cursor.absent)
                 return bpf_why(-EOPNOTSUPP, why, "the kernel does not show where its list is");
         if (state->cursor.nested)
@@ -124,6 +209,7 @@ int bpf_lister_run(struct bpf_lister *l, struct bpf_listing *ret, char why[stati
 
         ret->hz = clock_hz();
         ret->at = clock_usec(CLOCK_REALTIME);
+        ret->cpu_usec = 0;
         l->listing = ret;
         for (unsigned i = 0; r == -EAGAIN && i < LISTER_TRIES_MAX; i++) {
                 bpf_listing_clear(ret);

@@ -55,7 +55,7 @@ static int add_place(struct listed_places *p, uint64_t netns, uint32_t id, uint6
         int k = grow((void **) &p->at, &p->allocated, p->n, SNAPSHOT_ASSOCIATIONS_MAX, sizeof(*p->at));
 
         if (k >= 0)
-                p->at[p->n++] = (struct listed_place) { netns << 32 | id, key, (uint32_t) row };
+                p->at[p->n++] = (struct rank) { netns << 32 | id, key, (uint32_t) row };
         return k;
 }
 
@@ -159,7 +159,7 @@ int bpf_listing_add(struct bpf_listing *l, const void *record, size_t size) {
 }
 
 /* The place of what has this key; NULL: there is none. */
-static struct listed_place *find_key(const struct listed_places *p, const struct index *keys, uint64_t key) {
+static struct rank *find_key(const struct listed_places *p, const struct index *keys, uint64_t key) {
         size_t cursor = 0;
         uint32_t i;
 
@@ -179,7 +179,7 @@ static int fold(struct listed_places *p, struct index *keys) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < p->n; i++) {
-                struct listed_place *before = find_key(p, keys, p->at[i].key);
+                struct rank *before = find_key(p, keys, p->at[i].key);
 
                 if (before)
                         *before = p->at[i];
@@ -193,36 +193,6 @@ static int fold(struct listed_places *p, struct index *keys) {
         return 0;
 }
 
-/* By rank, a byte of it at a time, from the lowest one on; most of them are the same in all. */
-static int sort(struct listed_places *p) {
-        struct listed_place *from = p->at, *to, *spare;
-
-        if (p->n == 0)
-                return 0;
-        to = spare = reallocarray(NULL, p->n, sizeof(*to));
-        if (!spare)
-                return -ENOMEM;
-        for (unsigned shift = 0; shift < 64; shift += 8) {
-                size_t first[UINT8_MAX + 2] = {};
-
-                for (size_t i = 0; i < p->n; i++)
-                        first[(uint8_t) (from[i].rank >> shift) + 1]++;
-                if (first[(uint8_t) (from[0].rank >> shift) + 1] == p->n)
-                        continue;
-                for (size_t i = 1; i <= UINT8_MAX; i++)
-                        first[i] += first[i - 1];
-                for (size_t i = 0; i < p->n; i++)
-                        to[first[(uint8_t) (from[i].rank >> shift)]++] = from[i];
-                from = to;
-                to = from == spare ? p->at : spare;
-        }
-
-        if (from != p->at)
-                memcpy(p->at, from, p->n * sizeof(*from));
-        free(spare);
-        return 0;
-}
-
 /* The first one of this namespace, or of one above it. */
 static size_t first_not_below(const struct listed_places *p, uint64_t netns) {
         size_t low = 0, high = p->n;
@@ -230,7 +200,7 @@ static size_t first_not_below(const struct listed_places *p, uint64_t netns) {
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if (p->at[middle].rank >> 32 < netns)
+                if (p->at[middle].number >> 32 < netns)
                         low = middle + 1;
                 else
                         high = middle;
@@ -250,9 +220,9 @@ int bpf_listing_finish(struct bpf_listing *l) {
                 if (!find_key(&l->association_places, &associations, l->seen[i]))
                         r = -EAGAIN;
         if (r >= 0)
-                r = sort(&l->association_places);
+                r = rank_sort(l->association_places.at, l->association_places.n);
         if (r >= 0)
-                r = sort(&l->endpoint_places);
+                r = rank_sort(l->endpoint_places.at, l->endpoint_places.n);
 
         return r;
 }
@@ -261,13 +231,13 @@ int bpf_listing_build(const struct bpf_listing *l, uint64_t netns, struct builde
         const struct listed_places *p = &l->endpoint_places;
         int r = 0;
 
-        for (size_t i = first_not_below(p, netns); r >= 0 && i < p->n && p->at[i].rank >> 32 == netns; i++) {
+        for (size_t i = first_not_below(p, netns); r >= 0 && i < p->n && p->at[i].number >> 32 == netns; i++) {
                 const struct endpoint *e = l->endpoints + p->at[i].row;
 
                 r = builder_copy_endpoint(b, e, l->addresses + e->local.first);
         }
         p = &l->association_places;
-        for (size_t i = first_not_below(p, netns); r >= 0 && i < p->n && p->at[i].rank >> 32 == netns; i++) {
+        for (size_t i = first_not_below(p, netns); r >= 0 && i < p->n && p->at[i].number >> 32 == netns; i++) {
                 const struct association *a = l->associations + p->at[i].row;
                 struct association *added;
 
@@ -280,7 +250,7 @@ int bpf_listing_build(const struct bpf_listing *l, uint64_t netns, struct builde
 static uint64_t next_netns(const struct listed_places *p, uint64_t netns) {
         size_t i = first_not_below(p, netns + 1);
 
-        return i < p->n ? p->at[i].rank >> 32 : 0;
+        return i < p->n ? p->at[i].number >> 32 : 0;
 }
 
 uint64_t bpf_listing_next_netns(const struct bpf_listing *l, uint64_t netns) {

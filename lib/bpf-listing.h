@@ -5,16 +5,12 @@
 #include <stdint.h>
 
 #include "builder.h"
+#include "rank.h"
 
-/* One place for each association, or endpoint. */
-struct listed_place {
-        uint64_t rank;                  /* its network namespace's number, and behind it its id or port, of 32 bits each */
-        uint64_t key;
-        uint32_t row;
-};
-
+/* One for each association, or endpoint: its network namespace's number, and behind it its id or port, of 32 bits
+ * each. */
 struct listed_places {
-        struct listed_place *at;
+        struct rank *at;
         size_t n, allocated;
 };
 
@@ -34,6 +30,7 @@ struct bpf_listing {
         bool key_is_endpoint;
         uint64_t hz;                    /* of the kernel's jiffies; 0: not known. The caller's to set */
         uint64_t at;                    /* realtime, usec: when the walk began. The caller's to set */
+        uint64_t cpu_usec;              /* that another thread took for it. The caller's to set */
 };
 
 void bpf_listing_done(struct bpf_listing *l);

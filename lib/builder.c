@@ -5,6 +5,7 @@
 
 #include "builder.h"
 #include "layout.h"
+#include "rank.h"
 
 void builder_done(struct builder *b) {
         free(b->endpoints);
@@ -230,40 +231,87 @@ static int compare_associations(const void *x, const void *y, void *userdata) {
         return c;
 }
 
+/* What an order goes by first, from the last of these numbers on. */
+static uint64_t endpoint_number(const struct builder *b, uint32_t i, unsigned level) {
+        const struct endpoint *e = b->endpoints + i;
+
+        return level == 0 ? e->inode : level == 1 ? e->local_port : e->netns;
+}
+
+static uint64_t association_number(const struct builder *b, uint32_t i, unsigned level) {
+        const struct association *a = b->associations + i;
+
+        return level == 0 ? a->id : a->netns;
+}
+
+/* How rows are put in order. */
+struct order {
+        int (*compare)(const void *, const void *, void *);
+        uint64_t (*number)(const struct builder *b, uint32_t i, unsigned level);
+        unsigned levels;
+};
+
+static const struct order endpoint_order = { compare_endpoints, endpoint_number, 3 },
+                          association_order = { compare_associations, association_number, 2 };
+
+/* Whether each compares so, or less, with the next one. */
+static bool all_compare(const struct builder *b, const struct order *o, const uint32_t *sorted, size_t n, int most) {
+        for (size_t i = 1; i < n; i++)
+                if (o->compare(sorted + i - 1, sorted + i, (void *) b) > most)
+                        return false;
+
+        return true;
+}
+
+static int rank_rows(const struct builder *b, const struct order *o, uint32_t *sorted, size_t n) {
+        _cleanup_free_ struct rank *ranks = calloc(n, sizeof(*ranks));
+        int r = 0;
+
+        if (!ranks)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                ranks[i].row = sorted[i];
+        for (unsigned level = 0; r >= 0 && level < o->levels; level++) {
+                for (size_t i = 0; i < n; i++)
+                        ranks[i].number = o->number(b, ranks[i].row, level);
+                r = rank_sort(ranks, n);
+        }
+        for (size_t i = 0; i < n; i++)
+                sorted[i] = ranks[i].row;
+
+        return r;
+}
+
 /* The order of the elements by index, of equal ones only the last. */
-static int order(const struct builder *b, size_t n, int (*compare)(const void *, const void *, void *),
-                 uint32_t **ret, uint32_t *ret_n) {
+static int order(const struct builder *b, size_t n, const struct order *o, uint32_t **ret, uint32_t *ret_n) {
         _cleanup_free_ uint32_t *sorted = NULL;
-        bool in_order = true;
         uint32_t kept = 0;
+        int r;
 
         sorted = malloc(MAX(n, (size_t) 1) * sizeof(*sorted));
         if (!sorted)
                 return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++)
                 sorted[i] = (uint32_t) i;
-                if (i > 0 && in_order)
-                        in_order = compare(sorted + i - 1, sorted + i, (void *) b) < 0;
+
+        *ret_n = (uint32_t) n;
+        if (o && !all_compare(b, o, sorted, n, -1)) {
+                r = rank_rows(b, o, sorted, n);
+                if (r < 0)
+                        return r;
+                /* Those whose numbers are all the same differ in something else. */
+                if (!all_compare(b, o, sorted, n, 0))
+                        qsort_r(sorted, n, sizeof(*sorted), o->compare, (void *) b);
+                for (size_t i = 0; i < n; i++)
+                        if (kept > 0 && o->compare(sorted + kept - 1, sorted + i, (void *) b) == 0)
+                                sorted[kept - 1] = MAX(sorted[kept - 1], sorted[i]);
+                        else
+                                sorted[kept++] = sorted[i];
+                *ret_n = kept;
         }
 
-        if (!in_order)
-                qsort_r(sorted, n, sizeof(*sorted), compare, (void *) b);
-
-        for (size_t i = 0; i < n; i++)
-                if (kept > 0 && !in_order && compare(sorted + kept - 1, sorted + i, (void *) b) == 0)
-                        sorted[kept - 1] = MAX(sorted[kept - 1], sorted[i]);
-                else
-                        sorted[kept++] = sorted[i];
-
         *ret = steal_ptr(sorted);
-        *ret_n = kept;
         return 0;
-}
-
-/* They stay as they are. */
-static int compare_nothing(const void *x, const void *y, void *userdata) {
-        (void) userdata;
-        return CMP(*(const uint32_t *) x, *(const uint32_t *) y);
 }
 
 static uint64_t place(uint64_t *end, size_t n, size_t size) {
@@ -300,11 +348,10 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         uint64_t end = sizeof(head);
         int r;
 
-        r = order(b, b->n_endpoints, compare_endpoints, &endpoints, &head.n_endpoints);
+        r = order(b, b->n_endpoints, &endpoint_order, &endpoints, &head.n_endpoints);
         if (r < 0)
                 return r;
-        r = order(b, b->n_associations, head.news ? compare_nothing : compare_associations, &associations,
-                  &head.n_associations);
+        r = order(b, b->n_associations, head.news ? NULL : &association_order, &associations, &head.n_associations);
         if (r < 0)
                 return r;
 

@@ -421,6 +421,7 @@ static void list_all(struct scan *s) {
                 return;
         }
         r = options->list(options->list_userdata, s->listing, why);
+        s->b.head.cpu_usec += s->listing->cpu_usec;
         report->duration_usec = clock_usec(CLOCK_MONOTONIC) - start;
         report->last_run = s->b.head.started_realtime;
         if (r < 0) {
@@ -572,6 +573,6 @@ int scan_run(const struct scan_options *options, struct snapshot **ret) {
                 options->memory->used = true;
 
         head->duration_usec = clock_usec(CLOCK_MONOTONIC) - head->started_monotonic;
-        head->cpu_usec = clock_usec(CLOCK_THREAD_CPUTIME_ID) - cpu;
+        head->cpu_usec += clock_usec(CLOCK_THREAD_CPUTIME_ID) - cpu;
         return builder_finish(&s.b, ret);
 }

@@ -270,8 +270,8 @@ struct snapshot_head {
         uint64_t started_monotonic;     /* usec */
         uint64_t started_realtime;      /* usec */
         uint64_t duration_usec;
-        uint64_t cpu_usec;              /* of the scanning thread, the kernel's part included; programs are loaded in
-                                         * another one */
+        uint64_t cpu_usec;              /* of the scanning thread and of one that makes a listing beside it, the kernel's
+                                         * part included; programs are loaded in another one */
         uint64_t dear_cpu_usec;         /* the part of it that went into details, owners and the like */
         uint64_t netns;                 /* inode of the scanner's own namespace; 0 for a saved tree */
         uint64_t hz;                    /* 0: not known (a saved tree), then jiffies stay jiffies */
