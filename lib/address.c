@@ -76,33 +76,37 @@ int address_port_parse(const char *text, struct address_port *ret) {
         return 0;
 }
 
-static const char *text_v4(const uint8_t *bytes, char *buffer) {
-        char *t = buffer;
-
-        for (int i = 0; i < 4; i++) {
-                unsigned value = bytes[i];
-
-                if (value >= 100)
-                        *t++ = (char) ('0' + value / 100);
-                if (value >= 10)
-                        *t++ = (char) ('0' + value / 10 % 10);
-                *t++ = (char) ('0' + value % 10);
-                *t++ = i < 3 ? '.' : '\0';
-        }
-
-        return buffer;
+static char *put_byte(char *t, unsigned value) {
+        if (value >= 100)
+                *t++ = (char) ('0' + value / 100);
+        if (value >= 10)
+                *t++ = (char) ('0' + value / 10 % 10);
+        *t++ = (char) ('0' + value % 10);
+        return t;
 }
 
-const char *address_text(const struct address *address, char buffer[static ADDRESS_TEXT_MAX]) {
-        /* The common case by hand: glibc prints it by sprintf(). */
-        if (address->family == AF_INET)
-                return text_v4(address->bytes, buffer);
+size_t address_write(const struct address *address, char buffer[static ADDRESS_TEXT_MAX]) {
+        char *t = buffer;
 
         /* glibc compresses as RFC 5952 asks: lower case, the first of the longest runs of zeros, never a
          * single one; mapped addresses in mixed notation. */
-        if (!inet_ntop(address->family, address->bytes, buffer, ADDRESS_TEXT_MAX))
-                strcpy(buffer, "-");
+        if (address->family != AF_INET) {
+                if (!inet_ntop(address->family, address->bytes, buffer, ADDRESS_TEXT_MAX))
+                        strcpy(buffer, "-");
+                return strlen(buffer);
+        }
 
+        /* The common case by hand: glibc prints it by sprintf(). */
+        for (unsigned i = 0; i < 4; i++) {
+                t = put_byte(t, address->bytes[i]);
+                *t++ = '.';
+        }
+        *--t = '\0';
+        return (size_t) (t - buffer);
+}
+
+const char *address_text(const struct address *address, char buffer[static ADDRESS_TEXT_MAX]) {
+        (void) address_write(address, buffer);
         return buffer;
 }
 

@@ -30,7 +30,8 @@ int address_parse(const char *text, size_t length, struct address *ret);
 /* Reads ADDR, ADDR:PORT, [ADDR] or [ADDR]:PORT (NUL-terminated). -EINVAL if it is none of them. */
 int address_port_parse(const char *text, struct address_port *ret);
 
-/* Writes the RFC 5952 text; returns `buffer`. "-" for no address. */
+/* Writes the RFC 5952 text; "-" for no address. Returns its length, or `buffer`. */
+size_t address_write(const struct address *address, char buffer[static ADDRESS_TEXT_MAX]);
 const char *address_text(const struct address *address, char buffer[static ADDRESS_TEXT_MAX]);
 
 /* The same address, IPv4-mapped and IPv4 counting as one; the primary mark does not count. */

@@ -149,23 +149,29 @@ static void put_text(struct buffer *b, const char *name, const char *text) {
 }
 
 static void put_address_value(struct buffer *b, const struct address *address) {
-        char text[ADDRESS_TEXT_MAX];
+        char *at = buffer_room(b, ADDRESS_TEXT_MAX + 2);
+        size_t n;
 
-        put_separator(b);
-        put_plain(b, address_text(address, text));
+        if (!at)
+                return;
+        *at++ = '"';
+        n = address_write(address, at);
+        at[n] = '"';
+        b->length += n + 2;
 }
 
 static void put_address(struct buffer *b, const char *name, const struct address *address) {
-        char text[ADDRESS_TEXT_MAX];
-
-        put_word(b, name, address_text(address, text));
+        put_name(b, name);
+        put_address_value(b, address);
 }
 
 static void put_addresses(struct buffer *b, const char *name, const struct address *addresses, uint32_t n) {
         put_name(b, name);
         buffer_putc(b, '[');
-        for (uint32_t i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n; i++) {
+                put_separator(b);
                 put_address_value(b, addresses + i);
+        }
         buffer_putc(b, ']');
 }
 
@@ -346,7 +352,10 @@ static void put_changed(struct buffer *b, const struct fields_memo *m, const str
                                 buffer_put(b, field->key, field->key_length);
                         } else
                                 buffer_put(b, m->text + copied, m->first[i] + field->key_length - copied);
-                        put_value(b, field, field_get(field, object), hz);
+                        if (field->kind == FIELD_NUMBER)
+                                put_integer(b, (uint64_t) field_get(field, object));
+                        else
+                                put_value(b, field, field_get(field, object), hz);
                         copied = m->behind[i];
                 }
         buffer_put(b, m->text + copied, m->length - copied);
@@ -505,8 +514,10 @@ void json_write_association(struct buffer *b, struct json_memo *m, const struct 
                 put_place(b, s, a->netns, a->owners);
         put_name(b, "peerAddresses");
         buffer_putc(b, '[');
-        for (uint32_t i = 0; i < a->paths.count; i++)
+        for (uint32_t i = 0; i < a->paths.count; i++) {
+                put_separator(b);
                 put_address_value(b, &p[i].address);
+        }
         buffer_putc(b, ']');
         put_name(b, "paths");
         buffer_putc(b, '[');

@@ -141,10 +141,33 @@ static int read_snmp(struct scan_tables *t, const char *text, size_t length) {
         return proc_read_snmp(t->builder, t->netns, text, length);
 }
 
-struct association *scan_tables_find_id(const struct scan_tables *t, uint32_t id) {
+/* They are in the order of their ids, and mostly asked for in that order. */
+static struct association *find_listed(struct scan_tables *t, uint32_t id) {
+        struct association *associations = t->builder->associations;
+        size_t low = t->first_association, high = t->end_listed;
+
+        if (t->next_listed < high && associations[t->next_listed].id == id)
+                return associations + t->next_listed++;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (associations[middle].id < id)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+
+        t->next_listed = low + 1;
+        return low < t->end_listed && associations[low].id == id ? associations + low : NULL;
+}
+
+struct association *scan_tables_find_id(struct scan_tables *t, uint32_t id) {
         struct association *associations = t->builder->associations;
         size_t cursor = 0;
         uint32_t i;
+
+        if (t->listing)
+                return find_listed(t, id);
 
         while (index_next(&t->by_id, index_hash(id), &cursor, &i))
                 if (associations[i].id == id)
@@ -219,7 +242,7 @@ int scan_tables_find_ends(struct scan_tables *t, const struct snapshot *s, const
 }
 
 /* Whether remaddr speaks of an association that assocs did not show. */
-static bool rows_missed(const struct scan_tables *t) {
+static bool rows_missed(struct scan_tables *t) {
         for (size_t i = 0; i < t->n_remaddr; i++)
                 if (t->remaddr[i].association_id != 0 && !scan_tables_find_id(t, t->remaddr[i].association_id))
                         return true;
@@ -322,8 +345,10 @@ static int take_listed(struct scan_tables *t, unsigned *read) {
         if (r < 0)
                 return r;
 
+        t->next_listed = t->first_association;
+        t->end_listed = t->builder->n_associations;
         *read |= 1u << SOURCE_EPS | 1u << SOURCE_ASSOCS | 1u << SOURCE_REMADDR;
-        return index_by_id(t);
+        return 0;
 }
 
 static bool has_peer(const struct builder *b, const struct association *a, const struct address *peer) {

@@ -25,7 +25,8 @@ struct scan_tables {
         size_t first_endpoint, first_association;       /* of this namespace in the builder; they go on to its end */
         struct proc_remaddr *remaddr;
         size_t n_remaddr;
-        struct index by_id;             /* of this namespace's associations */
+        size_t next_listed, end_listed; /* with a listing: the association to be asked for next, and the end of them */
+        struct index by_id;             /* of this namespace's associations, without a listing */
         struct index by_ends;           /* the same by ports and addresses, made when needed */
 };
 
@@ -40,7 +41,7 @@ int scan_tables_read(struct scan_tables *t, unsigned *ret_read);
 int scan_tables_take_listed(struct scan_tables *t, unsigned *ret_read);
 
 /* The association of this id; NULL: the tables do not show it. */
-struct association *scan_tables_find_id(const struct scan_tables *t, uint32_t id);
+struct association *scan_tables_find_id(struct scan_tables *t, uint32_t id);
 
 /* The association of a snapshot with the same ends: it is that one, or has taken its place. NULL: none. -ENOMEM. */
 int scan_tables_find_ends(struct scan_tables *t, const struct snapshot *s, const struct association *p,
