@@ -328,12 +328,111 @@ static int compare_namespaces(const void *x, const void *y) {
         return CMP(n->netns, m->netns);
 }
 
-/* Copies a row's owners behind the others', and has the row say where they are now. */
-static void place_owners(const struct builder *b, struct range *owners, uint32_t *placed, uint32_t *n) {
-        if (owners->count > 0)
-                memcpy(placed + *n, b->owners + owners->first, owners->count * sizeof(*placed));
-        owners->first = *n;
-        *n += owners->count;
+_Static_assert(sizeof(struct snapshot_head) % 8 == 0 && sizeof(struct endpoint) % 8 == 0 &&
+               sizeof(struct association) % 8 == 0 && sizeof(struct path) % 8 == 0, "no padding is put behind these");
+
+/* Written in large pieces: a mapping would have each page looked up, and filled with zeros first. */
+struct output {
+        int fd;
+        int error;
+        size_t pending;
+        uint8_t bytes[64 * 1024];
+};
+
+static void write_all(struct output *o, const void *data, size_t size) {
+        for (size_t done = 0; o->error == 0 && done < size;) {
+                ssize_t n = write(o->fd, (const uint8_t *) data + done, size - done);
+
+                if (n > 0)
+                        done += (size_t) n;
+                else if (n == 0 || errno != EINTR)
+                        o->error = n == 0 ? -EIO : -errno;
+        }
+}
+
+static void flush(struct output *o) {
+        write_all(o, o->bytes, o->pending);
+        o->pending = 0;
+}
+
+static void put(struct output *o, const void *data, size_t size) {
+        if (size > sizeof(o->bytes) - o->pending)
+                flush(o);
+        if (size > sizeof(o->bytes))
+                write_all(o, data, size);
+        else if (size > 0) {
+                memcpy(o->bytes + o->pending, data, size);
+                o->pending += size;
+        }
+}
+
+/* Behind an array, up to where place() begins the next one. */
+static void put_padding(struct output *o, uint64_t size) {
+        put(o, (const uint8_t[8]) {}, -size & 7);
+}
+
+static void put_array(struct output *o, const void *data, size_t n, size_t size) {
+        put(o, data, n * size);
+        put_padding(o, n * size);
+}
+
+/* Has it say where its elements stand in the snapshot. */
+static void move_range(struct range *range, uint32_t *placed) {
+        range->first = *placed;
+        *placed += range->count;
+}
+
+/* Each array in the order of the rows that it belongs to. */
+static void put_rows(struct output *o, const struct builder *b, const struct snapshot_head *head,
+                     const uint32_t *endpoints, const uint32_t *associations) {
+        uint32_t n_addresses = 0, n_paths = 0, n_owners = 0;
+
+        for (uint32_t i = 0; i < head->n_endpoints; i++) {
+                struct endpoint e = b->endpoints[endpoints[i]];
+
+                move_range(&e.local, &n_addresses);
+                move_range(&e.owners, &n_owners);
+                put(o, &e, sizeof(e));
+        }
+        for (uint32_t i = 0; i < head->n_associations; i++) {
+                struct association a = b->associations[associations[i]];
+
+                move_range(&a.local, &n_addresses);
+                move_range(&a.paths, &n_paths);
+                move_range(&a.owners, &n_owners);
+                put(o, &a, sizeof(a));
+        }
+        for (uint32_t i = 0; i < head->n_associations; i++) {
+                struct range paths = b->associations[associations[i]].paths;
+
+                put(o, b->paths + paths.first, paths.count * sizeof(*b->paths));
+        }
+        for (uint32_t i = 0; i < head->n_endpoints; i++) {
+                struct range local = b->endpoints[endpoints[i]].local;
+
+                put(o, b->addresses + local.first, local.count * sizeof(*b->addresses));
+        }
+        for (uint32_t i = 0; i < head->n_associations; i++) {
+                struct range local = b->associations[associations[i]].local;
+
+                put(o, b->addresses + local.first, local.count * sizeof(*b->addresses));
+        }
+        put_padding(o, n_addresses * sizeof(*b->addresses));
+}
+
+static void put_owners(struct output *o, const struct builder *b, const struct snapshot_head *head,
+                       const uint32_t *endpoints, const uint32_t *associations) {
+        for (uint32_t i = 0; i < head->n_endpoints; i++) {
+                struct range owners = b->endpoints[endpoints[i]].owners;
+
+                put(o, b->owners + owners.first, owners.count * sizeof(*b->owners));
+        }
+        for (uint32_t i = 0; i < head->n_associations; i++) {
+                struct range owners = b->associations[associations[i]].owners;
+
+                put(o, b->owners + owners.first, owners.count * sizeof(*b->owners));
+        }
+        put_padding(o, head->n_owners * sizeof(*b->owners));
 }
 
 int builder_finish(struct builder *b, struct snapshot **ret) {
@@ -341,11 +440,8 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         struct snapshot_head head = b->head;
         _cleanup_close_ int fd = -EBADF;
         uint32_t n_addresses = 0, n_paths = 0, n_owners = 0;
-        struct address *address;
-        struct path *path;
-        uint32_t *owner;
-        uint8_t *block;
         uint64_t end = sizeof(head);
+        struct output o;
         int r;
 
         r = order(b, b->n_endpoints, &endpoint_order, &endpoints, &head.n_endpoints);
@@ -389,54 +485,23 @@ int builder_finish(struct builder *b, struct snapshot **ret) {
         head.size = end;
 
         fd = memfd_create("sctpmon-snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (fd < 0 || ftruncate(fd, (off_t) end) < 0)
+        if (fd < 0)
                 return -errno;
-        block = mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-        if (block == MAP_FAILED)
-                return -errno;
+        o.fd = fd;
+        o.error = 0;
+        o.pending = 0;
+        put(&o, &head, sizeof(head));
+        put_rows(&o, b, &head, endpoints, associations);
+        put_array(&o, b->counters, b->n_counters, sizeof(*b->counters));
+        put_array(&o, b->complaints, b->n_complaints, sizeof(*b->complaints));
+        put_array(&o, b->namespaces, b->n_namespaces, sizeof(*b->namespaces));
+        put_array(&o, b->processes, b->n_processes, sizeof(*b->processes));
+        put_owners(&o, b, &head, endpoints, associations);
+        put_array(&o, b->happenings, b->n_happenings, sizeof(*b->happenings));
+        flush(&o);
+        if (o.error < 0)
+                return o.error;
 
-        memcpy(block, &head, sizeof(head));
-        address = (struct address *) (block + head.addresses);
-        path = (struct path *) (block + head.paths);
-        owner = (uint32_t *) (block + head.owners);
-        n_addresses = n_paths = n_owners = 0;
-
-        for (uint32_t i = 0; i < head.n_endpoints; i++) {
-                struct endpoint *e = (struct endpoint *) (block + head.endpoints) + i;
-
-                *e = b->endpoints[endpoints[i]];
-                if (e->local.count > 0)
-                        memcpy(address + n_addresses, b->addresses + e->local.first, e->local.count * sizeof(*address));
-                e->local.first = n_addresses;
-                n_addresses += e->local.count;
-                place_owners(b, &e->owners, owner, &n_owners);
-        }
-        for (uint32_t i = 0; i < head.n_associations; i++) {
-                struct association *a = (struct association *) (block + head.associations) + i;
-
-                *a = b->associations[associations[i]];
-                if (a->local.count > 0)
-                        memcpy(address + n_addresses, b->addresses + a->local.first, a->local.count * sizeof(*address));
-                if (a->paths.count > 0)
-                        memcpy(path + n_paths, b->paths + a->paths.first, a->paths.count * sizeof(*path));
-                a->local.first = n_addresses;
-                a->paths.first = n_paths;
-                n_addresses += a->local.count;
-                n_paths += a->paths.count;
-                place_owners(b, &a->owners, owner, &n_owners);
-        }
-        if (b->n_counters > 0)
-                memcpy(block + head.counters, b->counters, b->n_counters * sizeof(*b->counters));
-        if (b->n_complaints > 0)
-                memcpy(block + head.complaints, b->complaints, b->n_complaints * sizeof(*b->complaints));
-        if (b->n_namespaces > 0)
-                memcpy(block + head.namespaces, b->namespaces, b->n_namespaces * sizeof(*b->namespaces));
-        if (b->n_processes > 0)
-                memcpy(block + head.processes, b->processes, b->n_processes * sizeof(*b->processes));
-        if (b->n_happenings > 0)
-                memcpy(block + head.happenings, b->happenings, b->n_happenings * sizeof(*b->happenings));
-
-        (void) munmap(block, end);
         r = snapshot_seal(fd);
         return r < 0 ? r : snapshot_map(steal_fd(&fd), ret);
 }

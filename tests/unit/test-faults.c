@@ -92,6 +92,7 @@ void __wrap_free(void *p) {
 }
 
 WRAP(int, memfd_create, EMFILE, -1, (const char *name, unsigned flags), name, flags)
+WRAP(ssize_t, write, ENOSPC, -1, (int fd, const void *data, size_t size), fd, data, size)
 WRAP(int, ftruncate, ENOMEM, -1, (int fd, off_t length), fd, length)
 WRAP(void *, mmap, ENOMEM, MAP_FAILED, (void *p, size_t n, int prot, int flags, int fd, off_t offset),
      p, n, prot, flags, fd, offset)
