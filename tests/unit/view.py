@@ -120,7 +120,7 @@ def press(screen, *keys):
         screen.process.write(key)
         if key == ESCAPE:
             # What follows at once would make another key of it.
-            time.sleep(0.2)
+            time.sleep(1)
 
 
 def steady(text):

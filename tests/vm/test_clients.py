@@ -22,7 +22,7 @@ def exchange(messages):
 
 
 def test_the_protocol(machine):
-    machine.run("systemctl start sctpmond")
+    machine.run("systemctl start sctpmond && sctpctl eps")
 
     def call(method, parameters=None, **flags):
         return {"method": method, "parameters": parameters or {}} | flags
