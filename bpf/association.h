@@ -12,30 +12,39 @@
 #define COPY(buffer, type, from) \
         bpf_probe_read_kernel((buffer), bpf_core_type_size(type) & (COPY_MAX - 1), (const void *) (from))
 
-/* No more than up to the end of these two members: nothing behind both is read, in no kernel. */
-#define COPY_TO(buffer, type, from, member, other)                                                              \
-        ({                                                                                                      \
-                __u64 _end = BEHIND(type, member), _other = BEHIND(type, other);                                \
-                                                                                                                \
-                if (_end < _other)                                                                              \
-                        _end = _other;                                                                          \
-                bpf_probe_read_kernel((buffer), _end & (COPY_MAX - 1), (const void *) (from));                  \
-        })
-#define COPY_TRANSPORT(buffer, from) COPY_TO(buffer, struct sctp_transport, from, T3_rtx_timer, hb_timer)
-/* Linux 6.9 put its members in another order. */
-#define COPY_SOCK(buffer, from) COPY_TO(buffer, struct sock, from, sk_socket, sk_wmem_alloc)
+/* No further than the last of some members, in whatever order a kernel has them. */
+#define REACH(end, type, member) ((end) > BEHIND(type, member) ? (end) : BEHIND(type, member))
+
+/* The timers come behind all else that is read of it. */
+static __always_inline long copy_transport(__u8 *buffer, __u64 from) {
+        __u64 end = REACH(BEHIND(struct sctp_transport, T3_rtx_timer), struct sctp_transport, hb_timer);
+
+        return bpf_probe_read_kernel(buffer, end & (COPY_MAX - 1), (const void *) from);
+}
+
+/* Linux 6.9 put them in another order. */
+static __always_inline long copy_sock(__u8 *buffer, const struct sock *from) {
+        __u64 end = BEHIND(struct sock, sk_socket);
+
+        end = REACH(end, struct sock, sk_drops);
+        end = REACH(end, struct sock, sk_backlog);
+        end = REACH(end, struct sock, sk_rcvbuf);
+        end = REACH(end, struct sock, sk_sndbuf);
+        end = REACH(end, struct sock, sk_forward_alloc);
+        end = REACH(end, struct sock, sk_omem_alloc);
+        end = REACH(end, struct sock, sk_wmem_queued);
+        end = REACH(end, struct sock, sk_wmem_alloc);
+        return bpf_probe_read_kernel(buffer, end & (COPY_MAX - 1), from);
+}
 
 /* Up to the statistics, and without its timers, which are large and not needed. */
-#define COPY_ASSOCIATION(buffer, from)                                                                          \
-        ({                                                                                                      \
-                __u64 _at = bpf_core_field_offset(struct sctp_association, timers),                             \
-                      _behind = BEHIND(struct sctp_association, timers),                                        \
-                      _end = BEHIND(struct sctp_association, stats);                                            \
-                                                                                                                \
-                bpf_probe_read_kernel((buffer), _at & (COPY_MAX - 1), (const void *) (from)) ?:                 \
-                        bpf_probe_read_kernel((buffer) + _behind, (_end - _behind) & (COPY_MAX - 1),            \
-                                              (const void *) (from) + _behind);                                 \
-        })
+static __always_inline long copy_association(__u8 *buffer, __u64 from) {
+        __u64 at = bpf_core_field_offset(struct sctp_association, timers),
+              behind = BEHIND(struct sctp_association, timers), end = BEHIND(struct sctp_association, stats);
+
+        return bpf_probe_read_kernel(buffer, at & (COPY_MAX - 1), (const void *) from) ?:
+                bpf_probe_read_kernel(buffer + behind, (end - behind) & (COPY_MAX - 1), (const void *) from + behind);
+}
 
 /* More chunks in a queue than this are not counted. */
 #define COUNT_MAX 32

@@ -115,7 +115,7 @@ static __always_inline void list_association(__u64 key, const struct sctp_transp
         const struct sock *sock = (const void *) sock_bytes;
         struct record_association *r;
 
-        if (COPY_SOCK(sock_bytes, asoc->base.sk) < 0)
+        if (copy_sock(sock_bytes, asoc->base.sk) < 0)
                 return;
         r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
         if (!r) {
@@ -154,7 +154,7 @@ static __always_inline void next_transport(void) {
                 walk.list = walk.chain;
         }
         at = walk.list - bpf_core_field_offset(struct sctp_transport, node);
-        if (COPY_TRANSPORT(transport_bytes, at) < 0) {
+        if (copy_transport(transport_bytes, at) < 0) {
                 walk.chain = walk.list = 0;
                 return;
         }
@@ -163,7 +163,7 @@ static __always_inline void next_transport(void) {
         walk.list = (__u64) transport->node.next;
         walk.copied = at;
         key = (__u64) transport->asoc;
-        if (COPY_ASSOCIATION(association_bytes, key) < 0 || asoc->base.dead)
+        if (copy_association(association_bytes, key) < 0 || asoc->base.dead)
                 return;
         if ((__u64) asoc->peer.primary_path == at)
                 list_association(key, transport);
@@ -238,7 +238,7 @@ static __always_inline void next_path(void) {
 
         /* The one that the walk came by has been copied already. */
         if (walk.at == walk.head || walk.at == 0 ||
-            (walk.copied != at && COPY_TRANSPORT(transport_bytes, at) < 0)) {
+            (walk.copied != at && copy_transport(transport_bytes, at) < 0)) {
                 walk.phase = PHASE_CHAIN;
                 return;
         }
@@ -358,7 +358,7 @@ static __always_inline void list_endpoint(__u64 key) {
         const struct sock *sock = (const void *) sock_bytes;
         struct record_endpoint *r;
 
-        if (COPY_SOCK(sock_bytes, ep->base.sk) < 0)
+        if (copy_sock(sock_bytes, ep->base.sk) < 0)
                 return;
         r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
         if (!r) {

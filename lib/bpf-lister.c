@@ -101,7 +101,7 @@ struct walk {
         unsigned calls;
         int error;                      /* of the last call */
         sem_t room, made;               /* calls that may be made, and that have been */
-        atomic_bool ended;
+        atomic_bool ended, useless;     /* useless: what they tell cannot be taken in */
         uint64_t cpu_usec;              /* that the thread took */
 };
 
@@ -113,7 +113,7 @@ static bool call(struct walk *w) {
         w->error = bpf_prog_test_run_opts(w->program, &options);
         if (w->error >= 0 && (++w->calls > LISTER_CALLS_MAX || state->cursor.torn > LISTER_TORN_MAX))
                 w->error = -EAGAIN;
-        return w->error >= 0 && !state->cursor.done;
+        return w->error >= 0 && !state->cursor.done && !atomic_load(&w->useless);
 }
 
 static void wait_for(sem_t *s) {
@@ -143,6 +143,8 @@ static void take_in(struct walk *w) {
 
         if (r < 0 && w->lister->error >= 0)
                 w->lister->error = r;
+        if (w->lister->error < 0)
+                atomic_store(&w->useless, true);
 }
 
 /* What one call told is taken in while the next one is made. Whether there was a thread for that. */

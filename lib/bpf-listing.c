@@ -18,7 +18,7 @@ void bpf_listing_done(struct bpf_listing *l) {
 }
 
 void bpf_listing_clear(struct bpf_listing *l) {
-        const uint64_t hz = l->hz, at = l->at;
+        const uint64_t hz = l->hz, at = l->at, cpu_usec = l->cpu_usec;
 
         if (builder_is_spare(l->allocated[0], l->n_associations) || builder_is_spare(l->allocated[1], l->n_addresses) ||
             builder_is_spare(l->allocated[2], l->n_paths) || builder_is_spare(l->allocated[3], l->n_seen) ||
@@ -26,6 +26,7 @@ void bpf_listing_clear(struct bpf_listing *l) {
                 bpf_listing_done(l);
         l->hz = hz;
         l->at = at;
+        l->cpu_usec = cpu_usec;
         l->n_associations = l->n_endpoints = l->n_addresses = l->n_paths = l->n_seen = 0;
         l->association_places.n = l->endpoint_places.n = 0;
         l->key = 0;

@@ -7,12 +7,12 @@
 
 /* Objects and arrays within each other; ours have four. */
 #define CLEAN_DEPTH_MAX 16u
-/* Of a text with more, or a longer one, no model is made: an association has some seventy values, and thirty for each
- * of its paths. */
+/* Of a text with more, or a longer one, no model is made: an association has some eighty values, and eighteen for
+ * each of its paths. */
 #define CLEAN_MODEL_VALUES_MAX 1024u
 #define CLEAN_MODEL_BYTES_MAX 32768u
 
-/* The text that was read last, for others that differ from it in values alone. Zero-initialised. */
+/* The text that was last read as a whole, for others that differ from it in values alone. Zero-initialised. */
 struct clean_model {
         size_t length;                  /* 0: none */
         size_t n_values;

@@ -382,7 +382,7 @@ static void put_fields(struct buffer *b, struct fields_memo *m, const struct fie
                 }
         }
 
-        if (opening) {
+        if (opening && !b->failed) {
                 b->data[begin] = '{';
                 b->length = MAX(b->length, begin + 1);
         }

@@ -151,14 +151,14 @@ static struct association *find_listed(struct scan_tables *t, uint32_t id) {
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if (associations[middle].id < id)
+                if (associations[middle].id <= id)
                         low = middle + 1;
                 else
                         high = middle;
         }
 
-        t->next_listed = low + 1;
-        return low < t->end_listed && associations[low].id == id ? associations + low : NULL;
+        t->next_listed = low;
+        return low > t->first_association && associations[low - 1].id == id ? associations + low - 1 : NULL;
 }
 
 struct association *scan_tables_find_id(struct scan_tables *t, uint32_t id) {

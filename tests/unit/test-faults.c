@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "clock.h"
+#include "json.h"
 #include "layout.h"
 #include "macro.h"
 #include "netns.h"
@@ -362,6 +364,34 @@ static void test_a_snapshot_is_not_sealed_at_once(void **state) {
         assert_int_equal(fault.busy, 0);
 }
 
+/* All rows as JSON, behind texts of other lengths, so that each part of a row is where the text has to grow. */
+static void write_rows(void *userdata) {
+        struct tree *t = userdata;
+
+        for (size_t before = 0; before < 4096; before += 512) {
+                _cleanup_(buffer_done) struct buffer b = {};
+                struct json_memo *memo;
+
+                fault.counts = true;
+                memo = json_memo_new();
+                for (size_t i = 0; i < before; i++)
+                        buffer_putc(&b, ' ');
+                for (uint32_t i = 0; i < snapshot_head(t->previous)->n_associations; i++)
+                        json_write_association(&b, memo, t->previous, snapshot_associations(t->previous) + i, "peer");
+                buffer_putc(&b, '\n');
+                json_memo_free(memo);
+                fault.counts = false;
+                assert_true(b.length <= b.allocated);
+                assert_true(fault.failed || !b.failed);
+                if (!b.failed)
+                        assert_int_equal(b.data[b.length - 1], '\n');
+        }
+}
+
+static void test_rows_are_written(void **state) {
+        assert_true(each_fails(0, write_rows, *state) > 16);
+}
+
 /* Of this machine: they come and go, but this process's own is among them whenever it goes well. */
 static void list_namespaces(void *userdata) {
         struct netns_list *l = NULL;
@@ -399,6 +429,7 @@ int main(void) {
                 TEST(test_a_scan_with_short_reads),
                 TEST(test_a_snapshot_is_saved_and_loaded),
                 TEST(test_a_snapshot_is_not_sealed_at_once),
+                TEST(test_rows_are_written),
                 cmocka_unit_test(test_namespaces_are_listed),
         };
 
