@@ -324,7 +324,7 @@ static bool find_changed(const struct fields_memo *m, const uint64_t *object, si
                          uint64_t changed[static FIELD_WORDS]) {
         size_t differing = 0;
 
-        if (!m || !m->object || memcmp(m->object, object, FIELD_WORDS * sizeof(*object)) != 0)
+        if (!m->object || memcmp(m->object, object, FIELD_WORDS * sizeof(*object)) != 0)
                 return false;
         for (size_t i = FIELD_WORDS; i < words; i++)
                 if (object[i] != m->object[i]) {
@@ -370,7 +370,7 @@ static void put_fields(struct buffer *b, struct fields_memo *m, const struct fie
         bool opening = b->length > 0 && b->data[b->length - 1] == '{';
         size_t begin = b->length -= opening;
 
-        if (find_changed(m, object, words, changed))
+        if (m && find_changed(m, object, words, changed))
                 put_changed(b, m, fields, object, hz, changed);
         else {
                 put_given(b, fields, n, object, hz, m ? m->first : first, m ? m->behind : behind);
