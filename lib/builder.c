@@ -382,7 +382,12 @@ static void move_range(struct range *range, uint32_t *placed) {
         *placed += range->count;
 }
 
-/* Each array in the order of the rows that it belongs to. */
+/* What a range of each row stands for, in the order of the rows. */
+#define PUT_ELEMENTS(o, b, rows, sorted, n, range, elements)                                            \
+        for (uint32_t i = 0; i < (n); i++)                                                              \
+                put(o, (b)->elements + (b)->rows[(sorted)[i]].range.first,                              \
+                    (b)->rows[(sorted)[i]].range.count * sizeof(*(b)->elements))
+
 static void put_rows(struct output *o, const struct builder *b, const struct snapshot_head *head,
                      const uint32_t *endpoints, const uint32_t *associations) {
         uint32_t n_addresses = 0, n_paths = 0, n_owners = 0;
@@ -402,36 +407,16 @@ static void put_rows(struct output *o, const struct builder *b, const struct sna
                 move_range(&a.owners, &n_owners);
                 put(o, &a, sizeof(a));
         }
-        for (uint32_t i = 0; i < head->n_associations; i++) {
-                struct range paths = b->associations[associations[i]].paths;
-
-                put(o, b->paths + paths.first, paths.count * sizeof(*b->paths));
-        }
-        for (uint32_t i = 0; i < head->n_endpoints; i++) {
-                struct range local = b->endpoints[endpoints[i]].local;
-
-                put(o, b->addresses + local.first, local.count * sizeof(*b->addresses));
-        }
-        for (uint32_t i = 0; i < head->n_associations; i++) {
-                struct range local = b->associations[associations[i]].local;
-
-                put(o, b->addresses + local.first, local.count * sizeof(*b->addresses));
-        }
+        PUT_ELEMENTS(o, b, associations, associations, head->n_associations, paths, paths);
+        PUT_ELEMENTS(o, b, endpoints, endpoints, head->n_endpoints, local, addresses);
+        PUT_ELEMENTS(o, b, associations, associations, head->n_associations, local, addresses);
         put_padding(o, n_addresses * sizeof(*b->addresses));
 }
 
 static void put_owners(struct output *o, const struct builder *b, const struct snapshot_head *head,
                        const uint32_t *endpoints, const uint32_t *associations) {
-        for (uint32_t i = 0; i < head->n_endpoints; i++) {
-                struct range owners = b->endpoints[endpoints[i]].owners;
-
-                put(o, b->owners + owners.first, owners.count * sizeof(*b->owners));
-        }
-        for (uint32_t i = 0; i < head->n_associations; i++) {
-                struct range owners = b->associations[associations[i]].owners;
-
-                put(o, b->owners + owners.first, owners.count * sizeof(*b->owners));
-        }
+        PUT_ELEMENTS(o, b, endpoints, endpoints, head->n_endpoints, owners, owners);
+        PUT_ELEMENTS(o, b, associations, associations, head->n_associations, owners, owners);
         put_padding(o, head->n_owners * sizeof(*b->owners));
 }
 

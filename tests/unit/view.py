@@ -120,7 +120,15 @@ def press(screen, *keys):
         screen.process.write(key)
         if key == ESCAPE:
             # What follows at once would make another key of it.
-            time.sleep(1)
+            time.sleep(0.2)
+
+
+def escape(screen, *keys):
+    """Once what it leaves is gone: what follows at once would make another key of it."""
+    before = steady(screen.text())
+    screen.process.write(ESCAPE)
+    screen.wait_for(lambda text: steady(text) != before, TIMEOUT)
+    press(screen, *keys)
 
 
 def steady(text):
@@ -173,7 +181,7 @@ def test_screens():
         assert_shows(screen, "80x24")
         press(screen, DOWN, DOWN, ENTER)
         assert_shows(screen, "80x24-detail")
-        press(screen, ESCAPE, "?")
+        escape(screen, "?")
         assert_shows(screen, "80x24-help")
         press(screen, "x", ">", ">", ">", ">", "r")
         assert_shows(screen, "80x24-sorted")
@@ -181,7 +189,7 @@ def test_screens():
         assert_shows(screen, "80x24-typing")
         press(screen, "x\x7f 8", ENTER)
         assert_shows(screen, "80x24-filter")
-        press(screen, ESCAPE, "r", "<", "<", "<", "<")
+        escape(screen, "r", "<", "<", "<", "<")
         assert_shows(screen, "80x24")
         screen.resize(5, 40)
         assert_shows(screen, "40x5")
@@ -264,7 +272,7 @@ def test_without_utf8():
         screen.wait_for("1-3 of 3")
         press(screen, ENTER)
         assert_shows(screen, "80x24-detail-ascii")
-        press(screen, ESCAPE, ">", "/b\u00fccher")
+        escape(screen, ">", "/b\u00fccher")
         screen.wait_for("ID^")
         screen.wait_for("0-0 of 0 (3)")
 
